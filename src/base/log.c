@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A line is formatted on the stack and written with one write(2), so threads need no lock and lines
+ * never mix. A line has a bound, LOG_LINE_MAX: what comes from a peer can make it long, never
+ * longer. Bytes that could move a terminal's cursor or break a JSON string are escaped in both
+ * formats.
+ */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+enum {
+    LOG_LINE_MAX = 2048
+};
+
+static enum log_level log_max_level = LOG_INFO;
+static enum log_format log_chosen_format = LOG_TEXT;
+static log_sink_fn log_sink;
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const char *const level_labels[] = {"ERROR", "WARN ", "INFO ", "DEBUG"};
+
+void log_configure(enum log_level level, enum log_format format) {
+    log_max_level = level;
+    log_chosen_format = format;
+}
+
+int log_level_parse(const char *name, enum log_level *level) {
+    for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+int log_format_parse(const char *name, enum log_format *format) {
+    if (strcmp(name, "text") == 0)
+        *format = LOG_TEXT;
+    else if (strcmp(name, "json") == 0)
+        *format = LOG_JSON;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+void log_redirect(log_sink_fn sink) {
+    log_sink = sink;
+}
+
+/* Escapes controls, quotes and backslashes as JSON does; returns the bytes written, at most `cap`.
+ */
+static size_t log_escape(const char *text, bool for_json, char *out, size_t cap) {
+    static const char hex[] = "0123456789abcdef";
+    size_t n = 0;
+    for (const char *c = text; *c && n + 6 < cap; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
+            memcpy(out + n, "\\u00", 4);
+            out[n + 4] = hex[(unsigned char)*c >> 4];
+            out[n + 5] = hex[(unsigned char)*c & 15];
+            n += 6;
+        } else {
+            if (for_json && (*c == '"' || *c == '\\'))
+                out[n++] = '\\';
+            out[n++] = *c;
+        }
+    }
+    return n;
+}
+
+static size_t log_head(enum log_level level, char *out, size_t cap) {
+    uint64_t now = clock_wall_ns();
+    time_t seconds = (time_t)(now / NS_PER_S);
+    int ms = (int)(now % NS_PER_S / NS_PER_MS);
+    struct tm tm;
+    char date[32];
+    if (log_chosen_format == LOG_TEXT) {
+        localtime_r(&seconds, &tm);
+        strftime(date, sizeof(date), "%H:%M:%S", &tm);
+        return (size_t)snprintf(out, cap, "%s.%03d %s ", date, ms, level_labels[level]);
+    }
+    gmtime_r(&seconds, &tm);
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+    return (size_t)snprintf(out, cap, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"message\":\"",
+                            date, ms, level_names[level]);
+}
+
+void log_write(enum log_level level, const char *format, ...) {
+    if (level > log_max_level)
+        return;
+    int saved_errno = errno;
+    char text[LOG_LINE_MAX], line[LOG_LINE_MAX + 128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    text[utf8_cut(text, sizeof(text) - 2)] = '\0';
+    size_t n = log_head(level, line, sizeof(line));
+    n += log_escape(text, log_chosen_format == LOG_JSON, line + n, sizeof(line) - n - 3);
+    if (log_chosen_format == LOG_JSON) {
+        line[n++] = '"';
+        line[n++] = '}';
+    }
+    line[n++] = '\n';
+    if (log_sink)
+        log_sink(level, line, n);
+    else if (write(STDERR_FILENO, line, n) < 0) {
+        /* Nowhere is left to say so. */
+    }
+    errno = saved_errno;
+}

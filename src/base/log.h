@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/err.h"
+
+/*
+ * The log: lines on standard error, for people (`12:03:55.120 INFO  serving on ...`) or as JSON,
+ * one object a line. Any thread may write; a line is written with one call and never torn.
+ *
+ * Levels: error, something stopped working; warn, it works on but somebody should look; info, what
+ * an operator wants to know of a healthy server, never a line per call; debug, the rest.
+ */
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO,
+    LOG_DEBUG,
+};
+
+enum log_format {
+    LOG_TEXT,
+    LOG_JSON,
+};
+
+/* Before any other thread starts. Without it: info, text. */
+void log_configure(enum log_level level, enum log_format format);
+
+/* `level` by its name in lower case, `format` as "text" or "json". 0 or -EINVAL. */
+MUST_USE int log_level_parse(const char *name, enum log_level *level);
+MUST_USE int log_format_parse(const char *name, enum log_format *format);
+
+void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
+
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+/* Where lines go instead of standard error; NULL brings that back. For tests. */
+typedef void (*log_sink_fn)(enum log_level level, const char *line, size_t len);
+void log_redirect(log_sink_fn sink);
