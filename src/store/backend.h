@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "store/batch.h"
+#include "store/store.h"
+
+/*
+ * What keeps the readings: memory (store/memory.h), later files or a database. A backend embeds
+ * this struct. The writer thread alone calls commit(); everything else may come from any thread at
+ * the same time.
+ */
+struct store_backend_ops {
+    /*
+     * Keeps the readings of all `n` batches, in order, and writes each run's outcome into it.
+     * Returns when they are kept; a repeat counts as accepted only when the first is kept too. From
+     * the return on, and not before, the readings are seen by cursors and statistics. Trouble is
+     * told in the outcomes.
+     */
+    void (*commit)(struct store_backend *backend, struct store_batch *const *batches, size_t n);
+
+    /* As store_cursor_open() and so on. */
+    int (*cursor_open)(struct store_backend *backend, const struct store_query *query,
+                       struct store_cursor **cursor);
+    int (*cursor_next)(struct store_cursor *cursor, struct reading *readings, size_t max,
+                       size_t *n);
+    void (*cursor_close)(struct store_cursor *cursor);
+    int (*statistics)(struct store_backend *backend, const struct store_filter *filter,
+                      uint64_t *n_sensors, struct stats *stats);
+    int (*list)(struct store_backend *backend, const struct store_filter *filter,
+                struct bytes after, struct store_sensor *sensors, size_t max, size_t *n,
+                bool *more);
+    void (*figures)(struct store_backend *backend, struct store_figures *figures);
+    void (*free)(struct store_backend *backend);
+};
+
+struct store_backend {
+    const struct store_backend_ops *ops;
+};
+
+/* The start of every backend's cursor. */
+struct store_cursor {
+    const struct store_backend_ops *ops;
+};

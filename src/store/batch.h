@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/buf.h"
+#include "store/store.h"
+
+/*
+ * What one loop turn of one worker brought: readings in order of arrival. It travels to the writer
+ * and comes back with the outcome of each run written in it; then it is emptied and used again, so
+ * a reading costs no allocation.
+ */
+struct store_item {
+    uint32_t name; /* which of `names` */
+    int32_t nanos;
+    int64_t seconds;
+    uint64_t sequence;
+    double temperature;
+};
+
+/* A sensor's id, where it lies in `text`. Readings in a row of one sensor share it. */
+struct store_name {
+    uint32_t at;
+    uint32_t len;
+};
+
+/* Readings in a row of one writer. */
+struct store_run {
+    struct store_writer *writer;
+    uint32_t first;
+    uint32_t n;
+    struct store_outcome outcome;
+};
+
+struct store_batch {
+    struct store_item *items;
+    struct store_name *names;
+    struct store_run *runs;
+    size_t n_items, n_names, n_runs;
+    size_t cap_items, cap_names, cap_runs;
+    struct buf text;
+};
+
+void store_batch_init(struct store_batch *batch);
+void store_batch_fini(struct store_batch *batch);
+
+/* Empties it and keeps the memory. */
+void store_batch_reset(struct store_batch *batch);
+
+enum {
+    STORE_BATCH_E_FULL = 1,
+};
+
+/* 0, STORE_BATCH_E_FULL or -ENOMEM; then nothing has changed. */
+MUST_USE int store_batch_append(struct store_batch *batch, struct store_writer *writer,
+                                const struct reading *reading);
+
+struct bytes store_batch_name(const struct store_batch *batch, const struct store_item *item);

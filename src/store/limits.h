@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Every bound of the store, with its reason. */
+
+/*
+ * Readings in one batch of one worker. At 4 million readings a second and a sync of 1 ms a turn
+ * brings about 4,000; beyond 16,384 a larger batch no longer makes a reading cheaper, it only holds
+ * more memory.
+ */
+#define STORE_BATCH_MAX_READINGS 16384
+
+/* Batches of one worker on their way to the writer and back. A power of two. With one being filled,
+ * one being committed and two waiting, neither side stands still; more only adds delay when the
+ * writer is the slower. */
+#define STORE_RING_SLOTS 4
+
+/* Readings given in one page of a cursor: a page is read under the series' lock and held in memory.
+ */
+#define STORE_PAGE_MAX_READINGS 1024
+
+/* Sensors. A sensor costs some 400 bytes; ten million are 4 GB, more than one machine is meant for.
+ */
+#define STORE_MAX_SENSORS 10000000

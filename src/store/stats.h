@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <stdint.h>
+
+/*
+ * Running statistics of readings: count, mean, standard deviation, range, first, last, latest.
+ *
+ * Readings are added one at a time, and two sets can be merged; the order makes no difference
+ * beyond the last digits. The mean is kept as an unevaluated sum of two doubles and the deviations
+ * are taken from it (Welford 1962; Chan, Golub and LeVeque 1979), so a large common offset (1e15
+ * and a noise of 0.1) costs no digits. Any finite double may come, 1e308 and its opposite among
+ * them: nothing overflows on the way to a result that fits.
+ */
+struct stats_instant {
+    int64_t seconds; /* since 1970-01-01 UTC */
+    int32_t nanos;
+};
+
+struct stats {
+    uint64_t count;
+    double mean, mean_low; /* the mean is the sum of the two, scaled by 2^-scale */
+    double squares,
+        squares_low; /* sum of squared deviations from the mean, scaled by 2^(-2 scale) */
+    int32_t scale;   /* 0 until a reading is so large that its square would overflow */
+    double minimum, maximum;
+    struct stats_instant first, last;
+    double latest; /* temperature at `last`; of equal times the one that was added last */
+};
+
+/* No reading yet. */
+void stats_init(struct stats *stats);
+
+/* `temperature` is finite. */
+void stats_add(struct stats *stats, struct stats_instant time, double temperature);
+
+/* Adds all of `other`, as if its readings had been added after those of `stats`. */
+void stats_merge(struct stats *stats, const struct stats *other);
+
+/* Of at least one reading. */
+double stats_mean(const struct stats *stats);
+
+/* The root of the mean squared deviation (of the whole population). Of at least one reading. */
+double stats_deviation(const struct stats *stats);
+
+/* Negative, 0 or positive, as `a` is before, at or after `b`. */
+int stats_instant_compare(struct stats_instant a, struct stats_instant b);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "proto/reading.h"
+#include "store/stats.h"
+
+/*
+ * The store: takes readings from many workers, keeps them, tells when they are kept, gives them
+ * back.
+ *
+ * Writing. Each worker has a port. What one turn of its loop brings is appended to the port's open
+ * batch and handed to the writer thread by store_port_flush(), once. The writer commits all batches
+ * that wait as one group and sends them back with their outcomes; the port's watermark moves, and
+ * each writer (one for each call) whose readings lay under it is told what became of them. Nothing
+ * is said before that: a settled reading is kept, as well as the backend keeps anything.
+ *
+ *     append, append, ... -> open batch --flush--> ring -> writer thread: commit (one sync)
+ *     settled(outcome)   <- watermark  <--async--- ring <-
+ *
+ * Reading. Cursors and statistics may be used from any thread, one thread at a time for each
+ * cursor, and see only readings that are kept. They may take long: run them in the worker pool.
+ *
+ * Whatever is kept behind this interface is a backend (store/backend.h); this file's code does not
+ * know which.
+ */
+struct store;
+struct store_port;
+struct store_backend;
+
+enum {
+    STORE_E_FULL = 1,      /* the port takes nothing more now; it says so when it does again */
+    STORE_E_NO_SENSOR = 2, /* nobody has written to that sensor; no sensor matches */
+};
+
+/* Why readings were refused by the writer. */
+enum store_refusal {
+    STORE_TAKEN = 0,
+    STORE_REFUSED_MEMORY, /* the memory limit is reached */
+    STORE_REFUSED_FAILED, /* the store has failed and takes nothing more */
+};
+
+/* What became of some readings of one writer, in the order in which they were appended. */
+struct store_outcome {
+    uint64_t accepted;         /* kept now, repeats included; these come first */
+    uint64_t duplicates;       /* of these: they had been kept before */
+    uint64_t refused;          /* not kept; all after the first refused one */
+    enum store_refusal reason; /* of the first refused one */
+};
+
+/*
+ * One call that writes: embedded in the call's state. It has to stay where it is while n_pending is
+ * not 0. `settled` runs on the port's thread.
+ */
+struct store_writer {
+    void (*settled)(struct store_writer *writer, const struct store_outcome *outcome);
+    uint64_t n_pending; /* readings appended and not settled; kept by the port */
+};
+
+/* ---- life ---- */
+
+/* Takes the backend. 0 or a negated errno; on failure the backend is still the caller's. */
+MUST_USE int store_new(struct store **store, struct store_backend *backend);
+
+/* Starts the writer thread, after all ports are made. 0 or a negated errno. */
+MUST_USE int store_start(struct store *store);
+
+/*
+ * Ends the writer thread after it has committed every batch that was flushed. Ports can still
+ * collect outcomes with store_port_collect(). Does nothing when it is not running.
+ */
+void store_stop(struct store *store);
+
+/* After store_stop() and after all ports are closed. Frees the backend too. NULL is fine. */
+void store_free(struct store *store);
+
+/* ---- writing: all on the port's thread ---- */
+
+/* `resumed(user)` runs after a STORE_E_FULL, when there is room again. */
+typedef void (*store_resumed_fn)(void *user);
+
+/* Before store_start(). `loop` is the worker's. 0 or a negated errno. */
+MUST_USE int store_port_new(struct store *store, uv_loop_t *loop, store_resumed_fn resumed,
+                            void *user, struct store_port **port);
+
+/*
+ * Appends a valid reading to the open batch; its id is copied. 0, STORE_E_FULL (the batch is at its
+ * limit and the ring to the writer is full) or -ENOMEM.
+ */
+MUST_USE int store_port_append(struct store_port *port, struct store_writer *writer,
+                               const struct reading *reading);
+
+/* Hands the open batch over, if it holds anything and the ring has room. At the end of each loop
+ * turn. */
+void store_port_flush(struct store_port *port);
+
+/* Takes in what the writer thread has sent back. Runs by itself through the loop. */
+void store_port_collect(struct store_port *port);
+
+/* Readings that were appended and are not settled yet. */
+uint64_t store_port_pending(const struct store_port *port);
+
+/*
+ * Closes the port's handle on its loop; pending readings are still committed, nobody is told.
+ * Then run the loop until its handles are closed; store_free() frees the port.
+ */
+void store_port_close(struct store_port *port);
+
+/* ---- reading: any thread ---- */
+
+struct store_query {
+    struct bytes sensor_id;
+    int64_t start_seconds; /* from this second on; 0: from the beginning */
+    int64_t end_seconds;   /* before this second; 0: to the end */
+    bool newest_first;
+};
+
+struct store_cursor;
+
+/*
+ * A walk through the readings of one sensor, in order of time, equal times in order of arrival. It
+ * ends at the newest reading of the moment it was opened. 0, STORE_E_NO_SENSOR or -ENOMEM. Copies
+ * the query.
+ */
+MUST_USE int store_cursor_open(struct store *store, const struct store_query *query,
+                               struct store_cursor **cursor);
+
+/* Copies up to `max` readings to `readings`, how many to `*n`; 0 of them is the end. Their
+ * sensor_id lives as long as the store. 0 or a negated errno. */
+MUST_USE int store_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
+                               size_t *n);
+void store_cursor_close(struct store_cursor *cursor);
+
+/* Which sensors: those that match both patterns (base/glob.h). */
+struct store_filter {
+    struct bytes pattern;
+    struct bytes allowed; /* what the asker's rights cover */
+};
+
+/* Merged statistics of all that match. 0 or STORE_E_NO_SENSOR. */
+MUST_USE int store_statistics(struct store *store, const struct store_filter *filter,
+                              uint64_t *n_sensors, struct stats *stats);
+
+struct store_sensor {
+    struct bytes sensor_id; /* lives as long as the store */
+    struct stats stats;
+};
+
+/*
+ * The first `max` sensors that match and whose id comes after `after` (bytewise; empty: from the
+ * beginning), in order. How many to `*n`, whether there are more to `*more`. 0 or a negated errno.
+ */
+MUST_USE int store_list(struct store *store, const struct store_filter *filter, struct bytes after,
+                        struct store_sensor *sensors, size_t max, size_t *n, bool *more);
+
+/* Figures about the whole, for `health --verbose` and tests. */
+struct store_figures {
+    uint64_t n_sensors;
+    uint64_t n_readings;
+    uint64_t memory_bytes;
+    uint64_t memory_limit_bytes; /* 0: none */
+};
+void store_figures(struct store *store, struct store_figures *figures);
