@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fail_alloc.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+/* Atomic, since threads of the code under test allocate too. */
+static _Atomic size_t n_done;
+static _Atomic size_t n_to_fail; /* 0: none */
+
+void fail_alloc_at(size_t n) {
+    n_done = 0;
+    n_to_fail = n;
+}
+
+void fail_alloc_off(void) {
+    fail_alloc_at(0);
+}
+
+size_t fail_alloc_count(void) {
+    return n_done;
+}
+
+static bool must_fail(void) {
+    return ++n_done == n_to_fail;
+}
+
+void *__wrap_malloc(size_t size) {
+    return must_fail() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size) {
+    return must_fail() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size) {
+    return must_fail() ? NULL : __real_realloc(p, size);
+}
