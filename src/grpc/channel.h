@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <openssl/ssl.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "grpc/metadata.h"
+#include "grpc/status.h"
+#include "net/address.h"
+#include "net/loop.h"
+
+/*
+ * A gRPC client: a channel is one connection that comes up when it is needed and again when it is
+ * lost; calls share it.
+ *
+ *     IDLE -> CONNECTING -> READY -> IDLE (connection ended in order)
+ *                 |           `---> BACKING_OFF (connection lost)
+ *                 `---------------> BACKING_OFF -> CONNECTING
+ *
+ * Back-off as in grpc/doc/connection-backoff.md: 1 s, times 1.6, at most 120 s, jitter 0.2; it
+ * starts anew when a server's SETTINGS have arrived. A call that comes while BACKING_OFF fails with
+ * UNAVAILABLE at once, unless it waits for ready. All on the loop's thread.
+ */
+struct grpc_channel;
+struct grpc_client_call;
+
+struct grpc_channel_options {
+    struct net_address address;
+    SSL_CTX *tls;            /* NULL: plaintext. The channel keeps a reference of its own. */
+    const char *server_name; /* whom the certificate must name; NULL: the address's host */
+    const char *token;       /* sent as `authorization: Bearer ...` with each call; NULL: none */
+    const char *user_agent;  /* put before our own; NULL: none */
+};
+
+/* Copies the options. Connects at the first call. 0 or a negated errno. */
+MUST_USE int grpc_channel_new(struct net_loop *loop, const struct grpc_channel_options *options,
+                              struct grpc_channel **channel);
+
+/* Cancels the calls that run (their `status` comes, from inside) and frees the channel once its
+ * connection has closed. NULL is fine. */
+void grpc_channel_close(struct grpc_channel *channel);
+
+struct grpc_client_ops {
+    /* A message, borrowed. May be NULL. */
+    void (*message)(struct grpc_client_call *call, struct bytes message);
+
+    /* There is a connection and the queue is short: send on. May be NULL. */
+    void (*writable)(struct grpc_client_call *call);
+
+    /* The end, always the last. `text` is the decoded status message. The call is freed after it.
+     */
+    void (*status)(struct grpc_client_call *call, enum grpc_status status, const char *text);
+};
+
+struct grpc_call_options {
+    const char *path;    /* `/SensorService/SendSingleReading` */
+    uint64_t timeout_ns; /* 0: none */
+    bool waits_for_ready;
+    bool compresses; /* messages go out with gzip, and the answer may come so */
+    const struct grpc_entry *metadata;
+    size_t n_metadata;
+};
+
+/*
+ * Starts a call; copies the options. Failures of the connection come through `status`, never from
+ * inside this function. 0, -ENOMEM, or -EINVAL for metadata that may not be sent.
+ */
+MUST_USE int grpc_client_call_start(struct grpc_channel *channel,
+                                    const struct grpc_call_options *options,
+                                    const struct grpc_client_ops *ops, void *user,
+                                    struct grpc_client_call **call);
+
+void *grpc_client_call_user(const struct grpc_client_call *call);
+
+/* Sends a message: room for `size` bytes at `*out`, then commit. 0 or a negated errno (-ENOBUFS:
+ * over H2_MAX_STREAM_QUEUE). */
+MUST_USE int grpc_client_call_reserve(struct grpc_client_call *call, size_t size, uint8_t **out);
+void grpc_client_call_commit(struct grpc_client_call *call);
+MUST_USE int grpc_client_call_send(struct grpc_client_call *call, const ProtobufCMessage *message);
+
+/* So much is queued that one should wait for `writable`. */
+bool grpc_client_call_is_busy(const struct grpc_client_call *call);
+
+/* We have sent all. */
+void grpc_client_call_half_close(struct grpc_client_call *call);
+
+/* Gives no message until the release: the server's window closes. */
+void grpc_client_call_hold(struct grpc_client_call *call);
+void grpc_client_call_release(struct grpc_client_call *call);
+
+/* Ends it with CANCELLED; `status` comes later, from the loop. */
+void grpc_client_call_cancel(struct grpc_client_call *call);
+
+/* Custom metadata of the answer: of its headers, of its trailers (inside `status`). */
+const struct grpc_entry *grpc_client_call_headers(const struct grpc_client_call *call, size_t *n);
+const struct grpc_entry *grpc_client_call_trailers(const struct grpc_client_call *call, size_t *n);

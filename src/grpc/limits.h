@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Every bound of a call and a channel, with its reason. Those of a connection: http2/limits.h,
+ * net/limits.h. */
+
+/* One message, before and after decompression: what every gRPC library takes by default. */
+#define GRPC_MAX_MESSAGE (4 << 20)
+
+/* A compressed message may grow to this many times its size: text grows 10 to 20 times, a gzip bomb
+ * 1,000 times. */
+#define GRPC_MAX_INFLATE_RATIO 100
+
+/* A status message that goes out, before it is percent-coded: a header field of a peer's 8 KiB
+ * budget. */
+#define GRPC_MAX_STATUS_MESSAGE 1024
+
+/* Memory that a call's metadata, header lists and handler's state take together. */
+#define GRPC_CALL_ARENA 32768
+
+/* Queued answer bytes of one call above which a handler should wait for `writable`. */
+#define GRPC_SEND_MARK 65536
+
+/* Client: calls that wait for a connection or for a free stream. */
+#define GRPC_CHANNEL_MAX_WAITING 10000
+
+/* Connections of one server, all workers together; more are closed as they come. */
+#define GRPC_MAX_CONNECTIONS 10000
