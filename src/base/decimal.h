@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A double as the shortest decimal that reads back the same, as Python's repr() writes it: `20.0`,
+ * `20.37`,
+ * `-0.0`, `1e+16`, `1e-05`, `nan`, `inf`. The locale plays no part.
+ */
+struct decimal_text {
+    char text[32];
+};
+
+struct decimal_text decimal_format(double value);
