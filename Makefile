@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# For people. Meson does the work (meson.build); `make help` lists what there is.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
+program := build/thermograph
+
+.PHONY: all run test test-long check generate_certs install clean help packages test-packages
+
+all: $(program)
+
+# Always asked, since only ninja knows what is out of date.
+.PHONY: $(program)
+$(program): build/build.ninja
+	@ninja -C build --quiet src/cli/thermograph
+	@ln -sfn src/cli/thermograph $@
+
+build/build.ninja:
+	@command -v meson ninja >/dev/null || { echo "Packages are missing. Run: tools/install-packages" >&2; exit 1; }
+	@meson setup build --prefix $(PREFIX) -Dtests=false >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@rm -f build.log
+
+packages:
+	@tools/install-packages build
+
+test-packages:
+	@tools/install-packages build test
+
+run: packages
+	@$(MAKE) --no-print-directory $(program)
+	@[ -e certs/server.crt ] || tools/generate-certs
+	@exec tools/run-demo
+
+test: test-packages
+	@tests/run
+
+test-long: test-packages
+	@tests/run --repeat 5
+
+check: test-packages
+	@tools/check
+
+generate_certs:
+	@tools/generate-certs
+
+install: $(program)
+	meson configure build -Dprefix=$(PREFIX)
+	meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-asan build-tsan
+
+help:
+	@echo "make                 build $(program)"
+	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
+	@echo "make test            every test (make test-long: five times over)"
+	@echo "make check           style, layers, warnings"
+	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\""
+	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given"
+	@echo "make clean           remove what was built; certs/ stays"
