@@ -6,6 +6,7 @@
  */
 #include "base/decimal.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static struct digits digits_of_scientific(const char *text) {
 /* Of a value that is finite and not negative. */
 static struct digits digits_shortest(double value) {
     char text[64];
-    for (int precision = 15;; precision++) {
+    /* Subnormal numbers have fewer bits, so fewer digits may do. */
+    for (int precision = value < DBL_MIN ? 1 : 15;; precision++) {
         snprintf(text, sizeof(text), "%.*e", precision - 1, value);
         if (precision == DIGITS_MAX || strtod(text, NULL) == value)
             return digits_of_scientific(text);

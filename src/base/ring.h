@@ -11,9 +11,13 @@
  */
 struct ring {
     void **slots;
-    size_t n_slots;                     /* a power of two */
-    _Alignas(64) _Atomic size_t pushed; /* the two ends live on cache lines of their own */
-    _Alignas(64) _Atomic size_t popped;
+    size_t n_slots; /* a power of two */
+    /* The two ends live on cache lines of their own, wherever on the heap the ring lies. */
+    char apart[64];
+    _Atomic size_t pushed;
+    char apart_too[64];
+    _Atomic size_t popped;
+    char apart_from_others[64];
 };
 
 enum {
