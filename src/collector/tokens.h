@@ -54,6 +54,10 @@ struct tokens *tokens_new(void);
 void tokens_free(struct tokens *tokens);
 void tokens_freep(struct tokens **tokens);
 
+/* Puts the entries into the order that tokens_find() needs, after they were changed from outside.
+ */
+void tokens_sort(struct tokens *tokens);
+
 /* The entry of a token, or NULL. Time does not depend on how much of a hash is right. */
 const struct token *tokens_find(const struct tokens *tokens, struct bytes token);
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libcyaml reports through a log function: first what is wrong, then where, outermost last. The
+ * first line and the first place are what a person needs; they are put together as `FILE:LINE:
+ * what`.
+ */
+#include "base/yamlfile.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* What libcyaml has said so far. */
+struct yamlfile_complaint {
+    char what[256];
+    long line;
+};
+
+static void yamlfile_listen(cyaml_log_t level, void *context, const char *format, va_list args) {
+    struct yamlfile_complaint *complaint = context;
+    char text[256];
+    if (level < CYAML_LOG_ERROR)
+        return;
+    vsnprintf(text, sizeof(text), format, args);
+    text[strcspn(text, "\n")] = '\0';
+    const char *place = strstr(text, "line: ");
+    if (place && complaint->line == 0)
+        complaint->line = strtol(place + strlen("line: "), NULL, 10);
+    if (complaint->what[0] || strstr(text, "Backtrace"))
+        return;
+    const char *said = strncmp(text, "Load: ", 6) == 0 ? text + 6 : text;
+    snprintf(complaint->what, sizeof(complaint->what), "%s", said);
+}
+
+static cyaml_config_t yamlfile_config(struct yamlfile_complaint *complaint) {
+    return (cyaml_config_t){
+        .log_fn = yamlfile_listen,
+        .log_ctx = complaint,
+        .log_level = CYAML_LOG_ERROR,
+        .mem_fn = cyaml_mem,
+        .flags = CYAML_CFG_STYLE_BLOCK,
+    };
+}
+
+static void yamlfile_say(const char *file, const struct yamlfile_complaint *complaint,
+                         cyaml_err_t err, struct err_text *why) {
+    const char *what = complaint->what[0] ? complaint->what : cyaml_strerror(err);
+    if (complaint->line)
+        err_say(why, "%s:%ld: %s", file, complaint->line, what);
+    else
+        err_say(why, "%s: %s", file, what);
+}
+
+int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **data,
+                  struct err_text *why) {
+    struct yamlfile_complaint complaint = {0};
+    cyaml_config_t config = yamlfile_config(&complaint);
+    *data = NULL;
+    errno = 0;
+    cyaml_err_t err = cyaml_load_file(file, &config, schema, data, NULL);
+    if (err == CYAML_OK)
+        return 0;
+    if (err == CYAML_ERR_OOM) {
+        err_say(why, "%s: out of memory", file);
+        return -ENOMEM;
+    }
+    if (err == CYAML_ERR_FILE_OPEN) {
+        int r = errno ? -errno : -ENOENT;
+        err_say(why, "%s: %s", file, strerror(-r));
+        return r;
+    }
+    yamlfile_say(file, &complaint, err, why);
+    return -EINVAL;
+}
+
+void yamlfile_free(const cyaml_schema_value_t *schema, void *data) {
+    struct yamlfile_complaint complaint = {0};
+    cyaml_config_t config = yamlfile_config(&complaint);
+    cyaml_free(&config, schema, data, 0);
+}
+
+int yamlfile_write(const cyaml_schema_value_t *schema, const void *data, char **text, size_t *len) {
+    struct yamlfile_complaint complaint = {0};
+    cyaml_config_t config = yamlfile_config(&complaint);
+    return cyaml_save_data(text, len, &config, schema, data, 0) == CYAML_OK ? 0 : -ENOMEM;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <cyaml/cyaml.h>
+
+#include "base/err.h"
+
+/*
+ * YAML files, through libcyaml (whose own libyaml has the prefix yaml_): a file is checked against
+ * a schema and comes out as a C struct. What is wrong is said with the file's name and the line.
+ */
+
+/*
+ * 0; -ENOENT and the like when the file cannot be opened; -EINVAL when it does not fit the schema;
+ * each with words. An empty file gives NULL data.
+ */
+MUST_USE int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **data,
+                           struct err_text *why);
+
+/* What yamlfile_load() gave. NULL is fine. */
+void yamlfile_free(const cyaml_schema_value_t *schema, void *data);
+
+/* `data` as YAML text, to be freed with mem_free(). 0 or -ENOMEM. */
+MUST_USE int yamlfile_write(const cyaml_schema_value_t *schema, const void *data, char **text,
+                            size_t *len);

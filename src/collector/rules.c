@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/rules.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "base/utf8.h"
+#include "collector/limits.h"
+
+int rules_check_sensor_id(struct bytes sensor_id, struct err_text *why) {
+    if (sensor_id.len == 0) {
+        err_say(why, "sensor_id: must not be empty");
+        return RULES_E_BROKEN;
+    }
+    if (sensor_id.len > COLLECTOR_MAX_SENSOR_ID) {
+        err_say(why, "sensor_id: must have at most %d bytes, this one has %zu",
+                COLLECTOR_MAX_SENSOR_ID, sensor_id.len);
+        return RULES_E_BROKEN;
+    }
+    if (!utf8_is_valid(sensor_id)) {
+        err_say(why, "sensor_id: must be valid UTF-8");
+        return RULES_E_BROKEN;
+    }
+    if (utf8_has_control(sensor_id)) {
+        err_say(why, "sensor_id: must not contain control characters");
+        return RULES_E_BROKEN;
+    }
+    return 0;
+}
+
+/* Milliseconds where seconds belong are the commonest mistake, so it is guessed at. */
+static void say_future(int64_t seconds, int64_t latest_s, struct err_text *why) {
+    const char *hint = seconds / 1000 <= latest_s ? " (are these milliseconds?)" : "";
+    err_say(why,
+            "timestamp: must not be later than %" PRId64
+            ", the server's clock plus what it allows; this one is %" PRId64 " seconds%s",
+            latest_s, seconds, hint);
+}
+
+int rules_check_values(const struct reading *reading, int64_t latest_s, struct err_text *why) {
+    if (!isfinite(reading->temperature)) {
+        err_say(why, "temperature: must be a finite number, this one is %s",
+                decimal_format(reading->temperature).text);
+        return RULES_E_BROKEN;
+    }
+    if (reading->nanos < 0 || reading->nanos >= (int32_t)NS_PER_S) {
+        err_say(why, "nanos: must be 0 to 999999999, this one is %" PRId32, reading->nanos);
+        return RULES_E_BROKEN;
+    }
+    if (reading->seconds == 0) {
+        err_say(why, "timestamp: must be set (seconds since 1970-01-01 UTC); it is 0 or left out");
+        return RULES_E_BROKEN;
+    }
+    if (reading->seconds < 0) {
+        err_say(why, "timestamp: must be after 1970-01-01 UTC, this one is %" PRId64,
+                reading->seconds);
+        return RULES_E_BROKEN;
+    }
+    if (reading->seconds > latest_s) {
+        say_future(reading->seconds, latest_s, why);
+        return RULES_E_BROKEN;
+    }
+    return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tokens' file: YAML, as tokens.h shows it. It is always replaced as a whole: written beside
+ * it, synced, renamed; a server that reads it at the same time sees the old one or the new one.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/yamlfile.h"
+#include "collector/tokens.h"
+
+struct tokens_document {
+    struct token *tokens;
+    unsigned tokens_count;
+};
+
+/* Patterns are quoted: a bare * means something else in YAML. */
+static const cyaml_schema_field_t token_fields[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct token, name, 1, 64),
+    CYAML_FIELD_STRING_PTR("sha256", CYAML_FLAG_POINTER, struct token, sha256, 64, 64),
+    CYAML_FIELD_STRING_PTR("write", CYAML_FLAG_POINTER | CYAML_FLAG_SCALAR_QUOTE_DOUBLE,
+                           struct token, write, 0, 128),
+    CYAML_FIELD_STRING_PTR("read", CYAML_FLAG_POINTER | CYAML_FLAG_SCALAR_QUOTE_DOUBLE,
+                           struct token, read, 0, 128),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t token_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct token, token_fields),
+};
+
+static const cyaml_schema_field_t document_fields[] = {
+    CYAML_FIELD_SEQUENCE("tokens", CYAML_FLAG_POINTER, struct tokens_document, tokens,
+                         &token_schema, 0, TOKENS_MAX),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t document_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct tokens_document, document_fields),
+};
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+static int parse_hash(struct token *token, const char *file, struct err_text *why) {
+    for (size_t i = 0; i < TOKEN_HASH_SIZE; i++) {
+        int high = hex_digit(token->sha256[2 * i]), low = hex_digit(token->sha256[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            err_say(why, "%s: the sha256 of '%s' is not 64 digits of 0-9 and a-f", file,
+                    token->name);
+            return -EINVAL;
+        }
+        token->hash[i] = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+}
+
+int tokens_load(const char *file, struct tokens **tokens, struct err_text *why) {
+    struct tokens_document *document;
+    CLEANUP(tokens_freep) struct tokens *loaded = tokens_new();
+    if (!loaded)
+        return -ENOMEM;
+    int r = yamlfile_load(file, &document_schema, (void **)&document, why);
+    if (r)
+        return r;
+    if (document) {
+        loaded->entries = STEAL(document->tokens);
+        loaded->n = document->tokens_count;
+        document->tokens_count = 0;
+        yamlfile_free(&document_schema, document);
+    }
+    for (size_t i = 0; i < loaded->n; i++) {
+        r = parse_hash(&loaded->entries[i], file, why);
+        if (r)
+            return r;
+    }
+    tokens_sort(loaded);
+    *tokens = STEAL(loaded);
+    return 0;
+}
+
+static int write_all(int fd, const char *text, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(fd, text, len);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            text += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* Writes `text` to a file of mode 0600 that is on disk when this returns. */
+static int write_file(const char *file, const char *text, size_t len) {
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int r = write_all(fd, text, len);
+    if (!r && fsync(fd))
+        r = -errno;
+    if (close(fd) && !r)
+        r = -errno;
+    return r;
+}
+
+static int replace_file(const char *file, const char *text, size_t len) {
+    CLEANUP(mem_freep) char *beside = NULL;
+    if (asprintf(&beside, "%s.new", file) < 0) {
+        beside = NULL;
+        return -ENOMEM;
+    }
+    int r = write_file(beside, text, len);
+    if (!r && rename(beside, file))
+        r = -errno;
+    if (r)
+        unlink(beside);
+    return r;
+}
+
+int tokens_save(const char *file, const struct tokens *tokens, struct err_text *why) {
+    struct tokens_document document = {tokens->entries, (unsigned)tokens->n};
+    CLEANUP(mem_freep) char *text = NULL;
+    size_t len;
+    int r = yamlfile_write(&document_schema, &document, &text, &len);
+    if (!r)
+        r = replace_file(file, text, len);
+    if (r)
+        err_say(why, "cannot write %s: %s", file, strerror(-r));
+    return r;
+}
