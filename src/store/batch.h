@@ -35,7 +35,7 @@ struct store_batch {
     struct store_name *names;
     struct store_run *runs;
     size_t n_items, n_names, n_runs;
-    size_t cap_items, cap_names, cap_runs;
+    size_t cap; /* of each of the three: there are never more names or runs than items */
     struct buf text;
 };
 

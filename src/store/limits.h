@@ -3,6 +3,10 @@
 
 /* Every bound of the store, with its reason. */
 
+/* Bytes of a sensor's id. A rule of the wire (the collector refuses longer ones with words); the
+ * store counts on it for the bound of a batch. */
+#define STORE_ID_MAX_BYTES 128
+
 /*
  * Readings in one batch of one worker. At 4 million readings a second and a sync of 1 ms a turn
  * brings about 4,000; beyond 16,384 a larger batch no longer makes a reading cheaper, it only holds
@@ -10,9 +14,11 @@
  */
 #define STORE_BATCH_MAX_READINGS 16384
 
-/* Batches of one worker on their way to the writer and back. A power of two. With one being filled,
- * one being committed and two waiting, neither side stands still; more only adds delay when the
- * writer is the slower. */
+/*
+ * Batches of one worker on their way to the writer and back, beside the one that is being filled.
+ * A power of two. With one being committed and some waiting, neither side stands still; more only
+ * adds delay when the writer is the slower.
+ */
 #define STORE_RING_SLOTS 4
 
 /* Readings given in one page of a cursor: a page is read under the series' lock and held in memory.

@@ -6,10 +6,10 @@
  * Running statistics of readings: count, mean, standard deviation, range, first, last, latest.
  *
  * Readings are added one at a time, and two sets can be merged; the order makes no difference
- * beyond the last digits. The mean is kept as an unevaluated sum of two doubles and the deviations
- * are taken from it (Welford 1962; Chan, Golub and LeVeque 1979), so a large common offset (1e15
- * and a noise of 0.1) costs no digits. Any finite double may come, 1e308 and its opposite among
- * them: nothing overflows on the way to a result that fits.
+ * beyond the last digits. Kept are sums of the differences from the first reading and of their
+ * squares, each as an unevaluated sum of two doubles, so a large common offset (1e15 and a noise of
+ * 0.1) costs no digits. Any finite double may come, 1e308 and its opposite among them: nothing
+ * overflows on the way to a result that fits.
  */
 struct stats_instant {
     int64_t seconds; /* since 1970-01-01 UTC */
@@ -18,10 +18,10 @@ struct stats_instant {
 
 struct stats {
     uint64_t count;
-    double mean, mean_low; /* the mean is the sum of the two, scaled by 2^-scale */
-    double squares,
-        squares_low; /* sum of squared deviations from the mean, scaled by 2^(-2 scale) */
-    int32_t scale;   /* 0 until a reading is so large that its square would overflow */
+    double origin;               /* the reading that was added first */
+    double sum, sum_low;         /* of all differences from it, times 2^-scale */
+    double squares, squares_low; /* of all squared differences, times 2^(-2 scale) */
+    int32_t scale;               /* 0, but for differences whose squares leave a double's range */
     double minimum, maximum;
     struct stats_instant first, last;
     double latest; /* temperature at `last`; of equal times the one that was added last */

@@ -105,8 +105,8 @@ void store_port_collect(struct store_port *port);
 uint64_t store_port_pending(const struct store_port *port);
 
 /*
- * Closes the port's handle on its loop; pending readings are still committed, nobody is told.
- * Then run the loop until its handles are closed; store_free() frees the port.
+ * Closes the port's handle on its loop. What was handed over is still committed, but nobody is told
+ * any more. Then run the loop until its handles are closed; store_free() frees the port.
  */
 void store_port_close(struct store_port *port);
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer thread: one thread, so that a backend's commit needs no locks against itself and
+ * readings of a sensor have one order of arrival.
+ *
+ * It sleeps until a port rings, takes whatever waits in all ports as one group, lets the backend
+ * commit the group (for a backend on disk: one sync), sends the batches back and looks again. While
+ * a commit lasts the ports fill further batches, so under load the groups grow by themselves and
+ * nothing ever waits on a timer.
+ *
+ * What must hold: the order to stop is read before the ports are looked at, so everything that was
+ * flushed before store_stop() was called is committed.
+ */
+#include <assert.h>
+
+#include "base/mem.h"
+#include "store/backend.h"
+#include "store/port.h"
+
+struct store {
+    struct store_backend *backend;
+    struct list ports;
+    size_t n_ports;
+    struct bell bell;
+    pthread_t writer;
+    bool is_running;
+    _Atomic bool is_stopping;
+    struct store_batch **group; /* the writer's: room for all batches of all ports */
+    size_t *group_sizes;        /* how many of them each port gave */
+};
+
+static void store_freep(struct store **store) {
+    mem_free(*store);
+}
+
+int store_new(struct store **out, struct store_backend *backend) {
+    CLEANUP(store_freep) struct store *store = mem_new(struct store);
+    if (!store)
+        return -ENOMEM;
+    list_init(&store->ports);
+    int r = bell_init(&store->bell);
+    if (r)
+        return err_trace(r);
+    store->backend = backend;
+    *out = STEAL(store);
+    return 0;
+}
+
+int store_port_new(struct store *store, uv_loop_t *loop, store_resumed_fn resumed, void *user,
+                   struct store_port **port) {
+    assert(!store->is_running);
+    int r = port_new(&store->bell, loop, resumed, user, port);
+    if (r)
+        return r;
+    list_append(&store->ports, &(*port)->link);
+    store->n_ports++;
+    return 0;
+}
+
+/* Commits what waits in the ports. False if nothing did. */
+static bool store_commit_group(struct store *store) {
+    size_t n = 0, i = 0;
+    LIST_FOR_EACH(node, &store->ports) {
+        struct store_port *port = CONTAINER_OF(node, struct store_port, link);
+        store->group_sizes[i] = port_take(port, store->group + n);
+        n += store->group_sizes[i++];
+    }
+    if (n == 0)
+        return false;
+    store->backend->ops->commit(store->backend, store->group, n);
+    struct store_batch **given = store->group;
+    i = 0;
+    LIST_FOR_EACH(node, &store->ports) {
+        struct store_port *port = CONTAINER_OF(node, struct store_port, link);
+        size_t n_given = store->group_sizes[i++];
+        if (n_given > 0)
+            port_give(port, given, n_given);
+        given += n_given;
+    }
+    return true;
+}
+
+static void *store_write(void *user) {
+    struct store *store = user;
+    bool stopping;
+    do {
+        bell_wait(&store->bell);
+        stopping = atomic_load(&store->is_stopping);
+        while (store_commit_group(store))
+            continue;
+    } while (!stopping);
+    return NULL;
+}
+
+int store_start(struct store *store) {
+    store->group = mem_new_array(struct store_batch *, store->n_ports * STORE_RING_SLOTS);
+    store->group_sizes = mem_new_array(size_t, store->n_ports);
+    if (!store->group || !store->group_sizes)
+        return -ENOMEM;
+    int r = pthread_create(&store->writer, NULL, store_write, store);
+    if (r)
+        return err_trace(-r);
+    pthread_setname_np(store->writer, "store-writer");
+    store->is_running = true;
+    return 0;
+}
+
+void store_stop(struct store *store) {
+    if (!store->is_running)
+        return;
+    atomic_store(&store->is_stopping, true);
+    bell_ring(&store->bell);
+    pthread_join(store->writer, NULL);
+    store->is_running = false;
+}
+
+void store_free(struct store *store) {
+    if (!store)
+        return;
+    assert(!store->is_running);
+    LIST_FOR_EACH(node, &store->ports)
+    port_free(CONTAINER_OF(node, struct store_port, link));
+    bell_fini(&store->bell);
+    store->backend->ops->free(store->backend);
+    mem_free(store->group);
+    mem_free(store->group_sizes);
+    mem_free(store);
+}
+
+int store_cursor_open(struct store *store, const struct store_query *query,
+                      struct store_cursor **cursor) {
+    return store->backend->ops->cursor_open(store->backend, query, cursor);
+}
+
+int store_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
+                      size_t *n) {
+    return cursor->ops->cursor_next(cursor, readings, max, n);
+}
+
+void store_cursor_close(struct store_cursor *cursor) {
+    cursor->ops->cursor_close(cursor);
+}
+
+int store_statistics(struct store *store, const struct store_filter *filter, uint64_t *n_sensors,
+                     struct stats *stats) {
+    return store->backend->ops->statistics(store->backend, filter, n_sensors, stats);
+}
+
+int store_list(struct store *store, const struct store_filter *filter, struct bytes after,
+               struct store_sensor *sensors, size_t max, size_t *n, bool *more) {
+    return store->backend->ops->list(store->backend, filter, after, sensors, max, n, more);
+}
+
+void store_figures(struct store *store, struct store_figures *figures) {
+    store->backend->ops->figures(store->backend, figures);
+}
