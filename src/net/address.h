@@ -6,8 +6,10 @@
 
 #include "base/err.h"
 
-/* An address as people write it: `127.0.0.1:50051`, `[::1]:50051`, `localhost:50051`, `:50051`
- * (all). */
+/*
+ * An address as people write it: `127.0.0.1:50051`, `[::1]:50051`, `localhost:50051`, and `:50051`
+ * for every interface.
+ */
 struct net_address {
     char host[256]; /* without brackets; empty: every interface */
     uint16_t port;

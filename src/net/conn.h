@@ -13,41 +13,57 @@
  * (`received`) and pulled out (`fill`), so the layer above never waits and never sees a partial
  * write.
  *
- *     RESOLVING -> CONNECTING -> HANDSHAKING -> OPEN -> FLUSHING -> CLOSED
- *     (client)     (client)      (TLS only)             (finish)
+ *     RESOLVING -> CONNECTING -> HANDSHAKING -> OPEN -> FLUSHING -> LINGERING -> CLOSED
+ *     (client)     (client)      (TLS only)      |      (finish)
+ *                                                +----> BROKEN ----------------> CLOSED
+ *
+ * FLUSHING sends what is left, LINGERING has sent all and waits a moment for the peer to hang up,
+ * BROKEN can send no more and reads what the peer had sent before. Every state may go to CLOSED.
  *
  * A peer has 10 s for the handshake (connecting included). A peer that takes nothing of what waits
  * for it for 30 s is dropped.
  */
 struct net_conn;
 
-/* All run on the loop's thread. Inside them any function of this header may be called. */
+/*
+ * All run on the loop's thread, none from inside a function of this header. Inside them any
+ * function of this header may be called.
+ */
 struct net_conn_ops {
     /* The connection is up: TCP, and TLS with `h2` agreed where there is TLS. */
     void (*opened)(void *user);
 
-    /* Bytes from the peer. */
+    /* Bytes from the peer; none after net_conn_finish() or net_conn_abort(). */
     void (*received)(void *user, struct bytes bytes);
 
-    /* Write up to `cap` bytes at `out` and return how many. Less than `cap`: there is no more now.
-     */
+    /* Write up to `cap` bytes at `out` and return how many; less than `cap`: no more for now. */
     size_t (*fill)(void *user, uint8_t *out, size_t cap);
 
-    /* About once a second, for timeouts. */
+    /* About once a second while the connection is open, for timeouts. */
     void (*ticked)(void *user);
 
-    /* Always the last. `why` says what went wrong, and is NULL after an orderly end. */
+    /*
+     * Always the last, and the connection is freed after it. `why` says what went wrong; it is NULL
+     * after an orderly end, the peer's included.
+     */
     void (*closed)(void *user, const char *why);
 };
 
-/* Takes `fd`, a connected socket, also on failure. `tls` NULL: plaintext. Borrows `ops`. */
-MUST_USE int net_conn_accept(struct net_loop *loop, int fd, SSL_CTX *tls,
-                             const struct net_conn_ops *ops, void *user);
+/* A connected, non-blocking socket, and what is to be spoken on it. */
+struct net_socket {
+    int fd;
+    SSL_CTX *tls; /* NULL: plaintext */
+};
+
+/* The server's side. Takes the socket's `fd`, also on failure. Borrows `ops`. 0 or a negated errno.
+ */
+MUST_USE int net_conn_accept(struct net_loop *loop, const struct net_socket *socket,
+                             const struct net_conn_ops *ops, void *user, struct net_conn **conn);
 
 /*
  * Connects to `address`, trying each of its IP addresses in turn. With TLS the server's certificate
  * must be for `server_name` (a DNS name or an IP address). Failure to connect is told by `closed`,
- * later. 0 or a negated errno.
+ * later. Borrows `ops`, copies `target`. 0 or a negated errno.
  */
 struct net_target {
     struct net_address address;
@@ -57,8 +73,10 @@ struct net_target {
 MUST_USE int net_conn_connect(struct net_loop *loop, const struct net_target *target,
                               const struct net_conn_ops *ops, void *user, struct net_conn **conn);
 
-/* There may be something to fill: before the loop waits again, `fill` is called. Cheap, may be
- * called often. */
+/*
+ * There may be something to fill: before the loop waits again, `fill` is called. Cheap, may be
+ * called often.
+ */
 void net_conn_wake(struct net_conn *conn);
 
 /* Sends what `fill` still gives, then closes. */

@@ -9,6 +9,12 @@
 /* Bytes wait for the peer and it takes none: it is gone or it attacks by reading slowly. */
 #define NET_STALL_TIMEOUT_S 30
 
+/*
+ * How long a connection that has said all waits for the peer to hang up. A peer on the other side
+ * of the world needs a third of a second; a graceful stop must not wait much longer than that.
+ */
+#define NET_LINGER_TIMEOUT_S 1
+
 /* Bytes read from a socket at a time: four TLS records, so that a busy stream costs few calls. */
 #define NET_READ_SIZE 65536
 
@@ -21,7 +27,21 @@
 /* Writes of one socket in one turn, for the same reason. */
 #define NET_WRITES_PER_TURN 16
 
-/* Log lines about peers that were turned away: a few at once, then one a second; the rest is
- * counted. */
+/* Sockets accepted in one turn, so that a rush of new ones does not keep the open ones waiting. */
+#define NET_ACCEPTS_PER_TURN 64
+
+/* The system's own bound (net.core.somaxconn) is 4096: a fleet that reconnects comes in a rush. */
+#define NET_LISTEN_BACKLOG 1024
+
+/* IP addresses that one name to listen on may stand for: `localhost` has two. */
+#define NET_LISTEN_ADDRESSES_MAX 16
+
+/* Without a free file descriptor every accept fails at once: trying again sooner only burns CPU. */
+#define NET_ACCEPT_PAUSE_MS 100
+
+/*
+ * Log lines about peers that were turned away: a few at once, then one a second; the rest is
+ * counted, and the next line names the count.
+ */
 #define NET_REFUSAL_LOG_BURST 10
 #define NET_REFUSAL_LOG_PER_S 1

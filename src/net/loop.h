@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -17,30 +18,48 @@
  */
 struct net_loop {
     uv_loop_t uv;
-    uint64_t now_ns; /* monotonic; read once when the poll returns */
+    uint64_t now_ns; /* monotonic; fresh in every callback of net, see net_loop_renew() */
     _Atomic uint32_t n_conns;
 
     /* private to net/ */
     uv_check_t after_poll;
     uv_prepare_t before_poll;
+    uv_idle_t not_idle; /* active while a connection has work left: the poll must not wait */
     uv_timer_t second;
+    uint64_t (*clock)(void); /* a test puts its own in */
+    bool is_now_fresh;       /* in this turn */
     struct list conns;
-    struct list dirty;
+    struct list dirty;         /* have something to write */
+    struct list unread;        /* may have more to read, of which the poll will not tell */
     struct ratelimit refusals; /* log lines about peers that were turned away */
+    uint64_t n_refusals_unlogged;
     uint8_t *read_buffer;
+    uint8_t *write_buffer;
     void (*turn_ended)(void *user);
     void *user;
 };
 
-/* `turn_ended` may be NULL. 0 or a negated errno. */
+/* `turn_ended` may be NULL. Makes the process ignore SIGPIPE. 0 or a negated errno. */
 MUST_USE int net_loop_init(struct net_loop *loop, void (*turn_ended)(void *user), void *user);
 
-/* Runs until net_loop_close() was called and every handle is closed (those that others opened on
- * `uv` too). */
+/*
+ * Runs until net_loop_close() was called and every handle is closed (those that others opened on
+ * `uv` too).
+ */
 void net_loop_run(struct net_loop *loop);
 
-/* Aborts every connection and closes the loop's own handles. On the loop's thread. */
+/* Aborts every connection and closes the loop's own handles. On the loop's thread; may be repeated.
+ */
 void net_loop_close(struct net_loop *loop);
 
 /* After net_loop_run() has returned. */
 void net_loop_fini(struct net_loop *loop);
+
+/*
+ * Brings `now_ns` up to date, at most once a turn. Who opens handles of its own on `uv` and needs
+ * the time in their callbacks calls this first.
+ */
+void net_loop_renew(struct net_loop *loop);
+
+/* What happens once a second: timeouts, `ticked`. The loop's timer calls it, and tests do. */
+void net_loop_tick(struct net_loop *loop);
