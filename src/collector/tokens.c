@@ -47,6 +47,27 @@ void tokens_freep(struct tokens **tokens) {
     tokens_free(*tokens);
 }
 
+static bool token_copy(struct token *copy, const struct token *token) {
+    memcpy(copy->hash, token->hash, sizeof(copy->hash));
+    copy->name = mem_copy_text(token->name, strlen(token->name));
+    copy->sha256 = mem_copy_text(token->sha256, strlen(token->sha256));
+    copy->write = mem_copy_text(token->write, strlen(token->write));
+    copy->read = mem_copy_text(token->read, strlen(token->read));
+    return copy->name && copy->sha256 && copy->write && copy->read;
+}
+
+struct tokens *tokens_copy(const struct tokens *tokens) {
+    CLEANUP(tokens_freep) struct tokens *copy = tokens_new();
+    if (!copy || !(copy->entries = mem_new_array(struct token, tokens->n)))
+        return NULL;
+    while (copy->n < tokens->n) {
+        copy->n++;
+        if (!token_copy(&copy->entries[copy->n - 1], &tokens->entries[copy->n - 1]))
+            return NULL;
+    }
+    return STEAL(copy);
+}
+
 static void hash_token(struct bytes token, uint8_t hash[TOKEN_HASH_SIZE]) {
     SHA256(token.data, token.len, hash);
 }

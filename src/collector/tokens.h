@@ -51,6 +51,9 @@ MUST_USE int tokens_save(const char *file, const struct tokens *tokens, struct e
 
 /* An empty set. NULL when memory runs out. */
 struct tokens *tokens_new(void);
+
+/* A copy of all, or NULL when memory runs out. */
+struct tokens *tokens_copy(const struct tokens *tokens);
 void tokens_free(struct tokens *tokens);
 void tokens_freep(struct tokens **tokens);
 

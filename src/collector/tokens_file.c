@@ -65,8 +65,10 @@ static int parse_hash(struct token *token, const char *file, struct err_text *wh
 int tokens_load(const char *file, struct tokens **tokens, struct err_text *why) {
     struct tokens_document *document;
     CLEANUP(tokens_freep) struct tokens *loaded = tokens_new();
-    if (!loaded)
+    if (!loaded) {
+        err_say(why, "out of memory");
         return -ENOMEM;
+    }
     int r = yamlfile_load(file, &document_schema, (void **)&document, why);
     if (r)
         return r;
