@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/generate-certs: what it makes holds with OpenSSL and Python, and what exists stays."""
+import os
+import pathlib
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/generate-certs"
+FILES = ["ca.crt", "ca.key", "server.crt", "server.key"]
+
+
+def generate(folder, **environment):
+    plain = {name: value for name, value in os.environ.items() if name not in ("NAMES", "RENEW", "FORCE")}
+    return subprocess.run([SCRIPT, folder], env=plain | environment, capture_output=True, text=True, check=False)
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
+
+
+def openssl(*arguments):
+    return subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def certs(tmp_path):
+    assert generate(tmp_path / "certs").returncode == 0
+    return tmp_path / "certs"
+
+
+def test_the_four_files_are_made_and_keys_are_private(certs):
+    assert sorted(path.name for path in certs.iterdir()) == FILES
+    modes = {name: (certs / name).stat().st_mode & 0o777 for name in FILES}
+    assert modes == {"ca.crt": 0o644, "ca.key": 0o600, "server.crt": 0o644, "server.key": 0o600}
+
+
+def test_openssl_accepts_the_chain_strictly(certs):
+    for name in ("localhost", "grpc-server"):
+        openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", name,
+                "-CAfile", certs / "ca.crt", certs / "server.crt")
+    for address in ("127.0.0.1", "::1"):
+        openssl("verify", "-x509_strict", "-verify_ip", address,
+                "-CAfile", certs / "ca.crt", certs / "server.crt")
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "grpc-server"])
+def test_a_strict_python_client_shakes_hands(certs, name):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certs / "server.crt", certs / "server.key")
+    client = ssl.create_default_context(cafile=certs / "ca.crt")
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    near, far = socket.socketpair()
+    thread = threading.Thread(target=lambda: server.wrap_socket(far, server_side=True).close())
+    thread.start()
+    with client.wrap_socket(near, server_hostname=name) as connection:
+        assert connection.version() == "TLSv1.3"
+    thread.join()
+
+
+def test_extensions_say_what_each_certificate_may_do(certs):
+    ca = openssl("x509", "-in", certs / "ca.crt", "-noout", "-text")
+    assert "CA:TRUE, pathlen:0" in ca and "Certificate Sign, CRL Sign" in ca
+    server = openssl("x509", "-in", certs / "server.crt", "-noout", "-text")
+    assert "CA:FALSE" in server and "TLS Web Server Authentication" in server
+    for text in (ca, server):
+        assert "Subject Key Identifier" in text and "Authority Key Identifier" in text
+        assert "prime256v1" in text
+
+
+def test_validity_is_what_clients_accept(certs):
+    day = 86400
+    for name, days in (("server.crt", 825), ("ca.crt", 3650)):
+        command = ["openssl", "x509", "-in", certs / name, "-noout", "-checkend"]
+        assert subprocess.run([*command, str((days - 1) * day)], check=False, capture_output=True).returncode == 0
+        assert subprocess.run([*command, str((days + 1) * day)], check=False, capture_output=True).returncode == 1
+
+
+def test_a_second_run_changes_nothing(certs):
+    before = contents(certs)
+    again = generate(certs)
+    assert again.returncode == 0 and "nothing was changed" in again.stdout
+    assert contents(certs) == before
+
+
+def test_a_name_that_is_missing_is_said_and_nothing_changes(certs):
+    before = contents(certs)
+    again = generate(certs, NAMES="sensors.example.org")
+    assert again.returncode == 1 and "RENEW=1" in again.stderr and "sensors.example.org" in again.stderr
+    assert contents(certs) == before
+
+
+def test_renewing_keeps_the_ca_and_the_names_and_adds_more(certs):
+    before = contents(certs)
+    assert generate(certs, RENEW="1", NAMES="sensors.example.org, *.example.net 10.0.0.5").returncode == 0
+    assert generate(certs, RENEW="1").returncode == 0
+    after = contents(certs)
+    assert {name for name in FILES if before[name] != after[name]} == {"server.crt", "server.key"}
+    names = openssl("x509", "-in", certs / "server.crt", "-noout", "-ext", "subjectAltName")
+    for name in ("DNS:localhost", "DNS:sensors.example.org", r"DNS:*.example.net", "IP Address:10.0.0.5"):
+        assert name in names
+    assert generate(certs, NAMES="*.example.net").returncode == 0
+
+
+def test_force_makes_everything_anew(certs):
+    before = contents(certs)
+    assert generate(certs, FORCE="1").returncode == 0
+    assert all(before[name] != content for name, content in contents(certs).items())
+
+
+def test_a_ca_alone_gets_a_server_certificate(certs):
+    before = contents(certs)
+    (certs / "server.crt").unlink()
+    (certs / "server.key").unlink()
+    assert generate(certs).returncode == 0
+    assert contents(certs)["ca.crt"] == before["ca.crt"]
+
+
+@pytest.mark.parametrize("lost", ["ca.crt", "server.crt", "server.key"])
+def test_half_a_set_is_left_alone(certs, lost):
+    (certs / lost).unlink()
+    before = contents(certs)
+    again = generate(certs)
+    assert again.returncode == 1 and "has only" in again.stderr
+    assert contents(certs) == before
+
+
+def test_renewing_needs_the_ca_key(certs):
+    (certs / "ca.key").unlink()
+    again = generate(certs, RENEW="1")
+    assert again.returncode == 1 and "FORCE=1" in again.stderr
+
+
+@pytest.mark.parametrize("name", ["a;b", "$(id)", "-x", "1.2.3.400", "::zz", "a b\nc=d", "a_b]"])
+def test_a_bad_name_is_refused_and_nothing_is_left(tmp_path, name):
+    done = generate(tmp_path / "certs", NAMES=name)
+    assert done.returncode == 1
+    assert done.stderr.startswith("generate-certs: ")
+    assert not (tmp_path / "certs").exists() or list((tmp_path / "certs").iterdir()) == []

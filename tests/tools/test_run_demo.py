@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/run-demo with a stand-in for the program: order of lines, stopping, what is left behind."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+SCRIPT = HERE.parents[1] / "tools/run-demo"
+
+
+@pytest.fixture
+def start(tmp_path):
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    for name in ("ca.crt", "server.crt", "server.key"):
+        (certs / name).write_text("")
+    started = []
+
+    def run(server="", certs=certs):
+        environment = os.environ | {
+            "THERMOGRAPH_BIN": str(HERE / "fake-thermograph"), "FAKE_SERVER": server,
+            "CERTS_DIR": str(certs), "RUN_DIR": str(tmp_path / "run")}
+        process = subprocess.Popen(
+            [SCRIPT], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def lines_until_all_run(process):
+    """Reads until the server and the four clients have said something."""
+    lines = []
+    waiting = {"server", "unary", "client-stream", "server-stream", "chat"}
+    while waiting:
+        line = process.stdout.readline()
+        assert line, "".join(lines)
+        lines.append(line)
+        if " | " in line:
+            waiting.discard(line.split("|")[0].strip())
+    return lines
+
+
+def members_of(session):
+    """Processes of that session that still run."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def stop(process, send):
+    before = time.monotonic()
+    send()
+    rest, _ = process.communicate(timeout=10)
+    return time.monotonic() - before, rest
+
+
+def test_the_lines_to_paste_come_first_and_each_line_is_named(start):
+    lines = lines_until_all_run(start())
+    first_named = next(i for i, line in enumerate(lines) if line.startswith("server "))
+    head = "".join(lines[:first_named])
+    for word in ("sensors", "stats", "get", "chat", "grpcurl", "--ca", "--token-file"):
+        assert word in head
+    assert "serving" in lines[first_named]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_script_ends_all_and_is_no_failure(start, number):
+    process = start()
+    lines_until_all_run(process)
+    seconds, rest = stop(process, lambda: process.send_signal(number))
+    assert process.returncode == 0
+    assert seconds < 2
+    assert rest.count("stopped") == 5
+    assert members_of(process.pid) == []
+
+
+def test_ctrl_c_to_the_whole_group_ends_all(start):
+    process = start()
+    lines_until_all_run(process)
+    seconds, _ = stop(process, lambda: os.killpg(process.pid, signal.SIGINT))
+    assert process.returncode == 0
+    assert seconds < 2
+    assert members_of(process.pid) == []
+
+
+def test_programs_that_do_not_listen_are_killed_in_time(start):
+    process = start("deaf")
+    lines_until_all_run(process)
+    seconds, _ = stop(process, lambda: process.send_signal(signal.SIGTERM))
+    assert process.returncode == 0
+    assert seconds < 2
+    assert members_of(process.pid) == []
+
+
+def test_a_port_in_use_gives_one_line(start):
+    process = start("busy")
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert output == "cannot listen on 127.0.0.1:50051: address already in use\n"
+    assert members_of(process.pid) == []
+
+
+def test_a_server_that_ends_stops_everything_and_is_a_failure(start):
+    process = start("dies")
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert "run-demo: the server has ended by itself" in output
+    assert members_of(process.pid) == []
+
+
+def test_the_token_is_private_and_is_kept(start, tmp_path):
+    token = tmp_path / "run/token"
+    found = []
+    for _ in range(2):
+        process = start()
+        lines_until_all_run(process)
+        stop(process, lambda: process.send_signal(signal.SIGTERM))
+        assert token.stat().st_mode & 0o777 == 0o600
+        found.append(token.read_text())
+    assert found[0] == found[1] != ""
+
+
+def test_missing_certificates_are_said(start, tmp_path):
+    process = start(certs=tmp_path / "none")
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert output.count("\n") == 1 and "make generate_certs" in output
