@@ -115,6 +115,16 @@ static void port_settle(struct store_port *port, const struct store_batch *batch
     }
 }
 
+static void port_close_if_settled(struct store_port *port) {
+    if (!port->closes_when_settled || port->n_pending > 0)
+        return;
+    port->closes_when_settled = false;
+    pthread_mutex_lock(&port->wakeup_lock);
+    port->is_closed = true;
+    pthread_mutex_unlock(&port->wakeup_lock);
+    uv_close((uv_handle_t *)&port->wakeup, NULL);
+}
+
 void store_port_collect(struct store_port *port) {
     for (struct store_batch *batch; (batch = ring_pop(&port->from_writer));) {
         port_settle(port, batch);
@@ -129,6 +139,7 @@ void store_port_collect(struct store_port *port) {
         port->append_waits = false;
         port->resumed(port->user);
     }
+    port_close_if_settled(port);
 }
 
 uint64_t store_port_pending(const struct store_port *port) {
@@ -136,10 +147,9 @@ uint64_t store_port_pending(const struct store_port *port) {
 }
 
 void store_port_close(struct store_port *port) {
-    pthread_mutex_lock(&port->wakeup_lock);
-    port->is_closed = true;
-    pthread_mutex_unlock(&port->wakeup_lock);
-    uv_close((uv_handle_t *)&port->wakeup, NULL);
+    port->closes_when_settled = true;
+    store_port_flush(port);
+    port_close_if_settled(port);
 }
 
 size_t port_take(struct store_port *port, struct store_batch **batches) {

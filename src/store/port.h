@@ -21,6 +21,7 @@ struct store_port {
 
     pthread_mutex_t wakeup_lock; /* the loop may be gone once it is closed */
     bool is_closed;
+    bool closes_when_settled;
     uv_async_t wakeup;
 
     /* the worker's own */
