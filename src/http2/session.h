@@ -39,27 +39,32 @@ struct h2_headers {
 
 /*
  * What the owner of a session is told. Inside these it may call any function of this header but
- * h2_session_receive(), _fill() and _free(). h2_stream_reset() and the end of the session still
- * lead to `closed` for each stream, never from inside another callback of that stream's owner's
- * call.
+ * h2_session_receive(), _fill(), _tick() and _free().
+ *
+ * Each stream that the owner has heard of (by `headers` or h2_stream_open()) gets `closed` exactly
+ * once, whatever ends it. It comes only out of h2_session_receive(), _fill() and _free(), and never
+ * inside another callback of the session.
  */
 struct h2_ops {
     void (*headers)(void *user, struct h2_stream *stream, const struct h2_headers *headers);
 
-    /* A piece of the body. The window opens again only by h2_stream_consume(). */
+    /* A piece of the body, never empty. The window opens again only by h2_stream_consume(). */
     void (*data)(void *user, struct h2_stream *stream, struct bytes piece);
 
     /* The peer has finished its side, after the last data or trailers. */
     void (*ended)(void *user, struct h2_stream *stream);
 
-    /* What was queued has gone down to H2_STREAM_QUEUE_LOW. */
+    /*
+     * What was queued has gone down from above H2_STREAM_QUEUE_LOW to it or below. A stream that
+     * never had more queued is not told.
+     */
     void (*writable)(void *user, struct h2_stream *stream);
 
     /*
      * The stream is over and about to be freed; the last callback for it. `error` is the HTTP/2
      * error code of a reset by either side, 0 when both sides finished, or H2_CONNECTION_LOST.
-     * `is_unprocessed`: the peer says it never acted on it (REFUSED_STREAM or above GOAWAY's last
-     * id).
+     * `is_unprocessed` (client): the peer never acted on it (REFUSED_STREAM, or above the last id
+     * of GOAWAY). What `data` gave and nobody consumed counts as consumed from here on.
      */
     void (*closed)(void *user, struct h2_stream *stream, uint32_t error, bool is_unprocessed);
 
@@ -108,32 +113,40 @@ enum {
     H2_E_BROKEN = 1, /* the peer broke the protocol: fill what is left (a GOAWAY), then close */
 };
 
-/* Takes in bytes from the peer. 0, H2_E_BROKEN (h2_session_why() has words) or -ENOMEM. */
+/*
+ * Takes in bytes from the peer. 0, H2_E_BROKEN (h2_session_why() has words) or -ENOMEM. Most
+ * violations are answered with a GOAWAY and show only after it was filled: by h2_session_is_over(),
+ * which the owner asks after each fill, and by h2_session_why().
+ */
 MUST_USE int h2_session_receive(struct h2_session *session, struct bytes bytes, uint64_t now_ns);
 
-/* Writes up to `cap` bytes for the peer at `out`; less than `cap` means that there is no more now.
+/*
+ * Writes up to `cap` bytes for the peer at `out`. Less than `cap` means that there is no more now.
  */
 size_t h2_session_fill(struct h2_session *session, uint8_t *out, size_t cap);
 
 /* Checks the timeouts, about once a second. 0 or H2_E_BROKEN. */
 MUST_USE int h2_session_tick(struct h2_session *session, uint64_t now_ns);
 
-/* Both sides have said all: close the connection once everything is written. */
+/* Both sides have said all: close the connection once what was filled is written. */
 bool h2_session_is_over(const struct h2_session *session);
 
-/* What the peer did wrong, for a log line; empty when nothing. */
+/* What went wrong, for a log line ("it speaks HTTP/1.1; ..."); empty when nothing. */
 const char *h2_session_why(const struct h2_session *session);
 
 /*
  * Server: takes no new streams and finishes those that run. First GOAWAY with the largest id and a
- * PING, so that calls on their way still get in; after the PING's answer (or at the next tick)
- * GOAWAY with the last id. Client: opens no new streams.
+ * PING, so that calls on their way still get in; after the PING's answer (or by a tick,
+ * H2_DRAIN_NOTICE_S later) GOAWAY with the last id. Client: opens no new streams.
  */
 void h2_session_drain(struct h2_session *session);
 
-/* Ends it now: GOAWAY with `error` is all that is still filled. */
+/*
+ * Ends it now: GOAWAY with `error` is all that is still filled, and nothing more is taken in.
+ */
 void h2_session_terminate(struct h2_session *session, enum h2_error error);
 
+/* Streams that the owner has heard of and that are not closed. */
 size_t h2_session_n_streams(const struct h2_session *session);
 
 /* ---- streams ---- */
@@ -143,7 +156,10 @@ enum {
     H2_E_QUEUE_FULL = 2,
 };
 
-/* Client: opens a stream. Fields are copied. 0, H2_E_NO_STREAM or -ENOMEM. */
+/*
+ * Client: opens a stream. Fields are copied. 0, H2_E_NO_STREAM, -EMSGSIZE (more or longer fields
+ * than http2/limits.h allows to send) or -ENOMEM. Streams are to be had from `ready` on.
+ */
 MUST_USE int h2_stream_open(struct h2_session *session, const struct h2_field *fields, size_t n,
                             void *user, struct h2_stream **stream);
 
@@ -153,24 +169,34 @@ void h2_stream_set_user(struct h2_stream *stream, void *user);
 
 uint32_t h2_stream_id(const struct h2_stream *stream);
 
-/* Server: sends the response's header block; `is_last` ends the stream with it (gRPC's
- * Trailers-Only). 0 or -ENOMEM. */
+/*
+ * Server: sends the response's header block, once; `is_last` ends our side with it (gRPC's
+ * Trailers-Only). Fields are copied. 0, -EMSGSIZE or -ENOMEM.
+ */
 MUST_USE int h2_stream_respond(struct h2_stream *stream, const struct h2_field *fields, size_t n,
                                bool is_last);
 
-/* Queues body bytes: makes room for `n` at `*out`, which h2_stream_commit() then sends. 0,
- * H2_E_QUEUE_FULL or -ENOMEM. */
+/*
+ * Queues body bytes: makes room for `n` at `*out`, of which h2_stream_commit() sends the first so
+ * many. A server sends its response first. 0, H2_E_QUEUE_FULL or -ENOMEM.
+ */
 MUST_USE int h2_stream_reserve(struct h2_stream *stream, size_t n, uint8_t **out);
 void h2_stream_commit(struct h2_stream *stream, size_t n);
 
 /* Bytes queued and not yet filled. */
 size_t h2_stream_queued(const struct h2_stream *stream);
 
-/* Ends our side after what is queued, with trailers unless `n` is 0. Fields are copied. 0 or
- * -ENOMEM. */
+/*
+ * Ends our side after what is queued, with trailers unless `n` is 0. Fields are copied. Nothing may
+ * be queued after it. 0, -EMSGSIZE or -ENOMEM.
+ */
 MUST_USE int h2_stream_finish(struct h2_stream *stream, const struct h2_field *trailers, size_t n);
 
-/* RST_STREAM. After our side was finished with everything queued it comes behind that. */
+/*
+ * RST_STREAM: nothing is told of the stream any more but `closed`. With H2_NO_ERROR, after our side
+ * was finished, it comes behind what is queued (a server that answers before the request has
+ * ended); with any other error it is sent at once.
+ */
 void h2_stream_reset(struct h2_stream *stream, enum h2_error error);
 
 /* The owner is done with `n` bytes that `data` gave: the windows open by as much. */

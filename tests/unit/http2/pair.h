@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/random.h"
+#include "http2/session.h"
+
+/*
+ * A client's and a server's session wired back to back in memory, and what each was told. All bytes
+ * travel in random cuts; time stands still until a test moves it.
+ *
+ * The recorder checks on its own what must always hold: `closed` comes once for a stream, is the
+ * last, never comes inside another callback, and nothing is told of a stream after its reset.
+ */
+enum {
+    PAIR_MAX_CALLS = 2048,
+    PAIR_MAX_FRAMES = 8192,
+};
+
+/* One stream, seen from one end. */
+struct call {
+    struct end *end;
+    struct h2_stream *stream; /* NULL once closed */
+    uint32_t id;
+    char head[1024];    /* the fields as "name: value\n" */
+    char trailers[256]; /* likewise */
+    size_t n_fields;
+    bool has_head;
+    bool is_too_long;
+    bool is_reset; /* by us */
+    struct buf body;
+    size_t n_writable;
+    size_t n_ended;
+    size_t n_closed;
+    uint32_t error;
+    bool is_unprocessed;
+};
+
+struct frame {
+    uint8_t type;
+    uint8_t flags;
+    uint32_t id;
+    size_t len;
+    uint32_t code; /* of RST_STREAM and GOAWAY */
+};
+
+/* The frames that one end has sent. */
+struct tap {
+    struct buf bytes;
+    bool is_past_preface;
+    struct frame frames[PAIR_MAX_FRAMES];
+    size_t n_frames;
+};
+
+struct end {
+    struct h2_session *session;
+    struct pair *pair;
+    bool is_holding;               /* body bytes are not consumed as they come */
+    void (*answer)(struct call *); /* called when the peer has ended a stream; may be NULL */
+    struct call *calls[PAIR_MAX_CALLS];
+    size_t n_calls;
+    size_t n_ready;
+    size_t n_goaways;
+    uint32_t goaway_error;
+    size_t depth; /* of callbacks */
+    struct tap sent;
+};
+
+struct pair {
+    struct end client;
+    struct end server;
+    uint64_t now_ns;
+    size_t max_cut; /* bytes travel in pieces of 1 to so many */
+    struct random random;
+};
+
+/* Both sessions, their SETTINGS not exchanged yet. NULL when memory runs out. */
+struct pair *pair_new(uint64_t seed);
+void pair_free(struct pair *pair);
+
+/* Lets bytes travel until neither end has any. The first result that is not 0, or 0. */
+int pair_run(struct pair *pair);
+
+/* One fill of `from` goes to `to` in cuts. The result of the receive, or -1 when there was none. */
+int pair_move(struct end *from, struct end *to);
+
+/* pair_new() and pair_run(), for tests that begin with a working connection. */
+struct pair *pair_connected(uint64_t seed);
+
+/* A request from the client, not finished. Asserts that it works. */
+struct call *pair_request(struct pair *pair);
+
+/* The server's view of the client's call. */
+struct call *pair_other(struct pair *pair, const struct call *call);
+
+/* Queues text on either end's stream. */
+void call_send(struct call *call, const char *text);
+
+/* Queues `n` bytes of a pattern; the result of h2_stream_reserve(). */
+int call_send_bytes(struct call *call, size_t n);
+
+/* Response head, "answer" and trailers: a whole unary answer. */
+void call_answer(struct call *call);
+void call_reset(struct call *call, enum h2_error error);
+
+struct h2_field field(const char *name, const char *value);
+
+/* The first frame of that type on that stream from index `from` on; PAIR_MAX_FRAMES: none. */
+size_t tap_find(const struct tap *tap, uint8_t type, uint32_t id, size_t from);
+
+extern const struct h2_field pair_request_fields[5];
+extern const struct h2_field pair_trailers[1];
