@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+
+/* 1 to 5 digits, at most 65535; 0 is a port too: the system chooses. */
+static int address_parse_port(struct bytes digits, uint16_t *port) {
+    uint32_t number = 0;
+    if (digits.len == 0 || digits.len > 5)
+        return -EINVAL;
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return -EINVAL;
+        number = number * 10 + (uint32_t)(digits.data[i] - '0');
+    }
+    if (number > UINT16_MAX)
+        return -EINVAL;
+    *port = (uint16_t)number;
+    return 0;
+}
+
+/*
+ * Cuts the text into host and port. `port` has no data when the text names none. A second colon
+ * outside brackets makes it an IPv6 address without a port.
+ */
+static int address_split(const char *text, struct bytes *host, struct bytes *port) {
+    *port = bytes_of(NULL, 0);
+    const char *end = text[0] == '[' ? strchr(text, ']') : strchr(text, ':');
+    if (text[0] == '[') {
+        if (!end || (end[1] != '\0' && end[1] != ':'))
+            return -EINVAL;
+        *host = bytes_of(text + 1, (size_t)(end - text - 1));
+        end++;
+    } else if (!end || strchr(end + 1, ':')) {
+        *host = bytes_str(text);
+        return 0;
+    } else {
+        *host = bytes_of(text, (size_t)(end - text));
+    }
+    if (*end == ':')
+        *port = bytes_str(end + 1);
+    return 0;
+}
+
+int net_address_parse(const char *text, uint16_t default_port, struct net_address *address,
+                      struct err_text *why) {
+    struct bytes host, port;
+    if (address_split(text, &host, &port) || host.len >= sizeof(address->host)) {
+        err_say(why, "'%.80s' is no address: write HOST:PORT, for IPv6 [HOST]:PORT", text);
+        return -EINVAL;
+    }
+    if (!port.data && default_port == 0) {
+        err_say(why, "'%s' has no port: write HOST:PORT, for IPv6 [HOST]:PORT", text);
+        return -EINVAL;
+    }
+    address->port = default_port;
+    if (port.data && address_parse_port(port, &address->port)) {
+        err_say(why, "the port of '%s' is no number from 0 to 65535", text);
+        return -EINVAL;
+    }
+    memcpy(address->host, host.data, host.len);
+    address->host[host.len] = '\0';
+    return 0;
+}
+
+bool net_address_is_loopback(const struct net_address *address) {
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, address->host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, address->host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcasecmp(address->host, "localhost") == 0;
+}
+
+struct net_address_text net_address_format(const struct sockaddr *address) {
+    struct net_address_text out = {"a local socket"};
+    char host[INET6_ADDRSTRLEN];
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        snprintf(out.text, sizeof(out.text), "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)address;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        snprintf(out.text, sizeof(out.text), "[%s]:%u", host, ntohs(v6->sin6_port));
+    }
+    return out;
+}
