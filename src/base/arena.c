@@ -9,6 +9,10 @@ struct arena_block {
     _Alignas(max_align_t) uint8_t memory[];
 };
 
+enum {
+    ARENA_ALIGN = _Alignof(max_align_t)
+};
+
 /* A call's metadata and state fit into one; larger pieces get a block of their own size. */
 enum {
     ARENA_BLOCK_SIZE = 2048
@@ -54,7 +58,7 @@ static struct arena_block *arena_add_block(struct arena *arena, size_t size) {
 void *arena_alloc(struct arena *arena, size_t size) {
     if (size > arena->max - arena->total)
         return NULL;
-    size_t rounded = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+    size_t rounded = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     struct arena_block *block = arena->blocks;
     if (!block || rounded > block->size - arena->used)
         block = arena_add_block(arena, rounded);

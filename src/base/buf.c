@@ -49,7 +49,7 @@ int buf_reserve(struct buf *buf, size_t n, uint8_t **out) {
         if (r)
             return r;
     }
-    *out = buf->data + buf->end;
+    *out = buf->data ? buf->data + buf->end : NULL;
     return 0;
 }
 

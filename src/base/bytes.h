@@ -32,12 +32,12 @@ static inline bool bytes_equal_str(struct bytes a, const char *text) {
 
 static inline bool bytes_start_with(struct bytes a, const char *prefix) {
     size_t len = strlen(prefix);
-    return a.len >= len && memcmp(a.data, prefix, len) == 0;
+    return a.len >= len && (len == 0 || memcmp(a.data, prefix, len) == 0);
 }
 
 /* What is left after the first `n` bytes; `n` is at most `a.len`. */
 static inline struct bytes bytes_from(struct bytes a, size_t n) {
-    return (struct bytes){a.data + n, a.len - n};
+    return (struct bytes){n ? a.data + n : a.data, a.len - n};
 }
 
 /* For printf's "%.*s": `printf("%.*s", BYTES_ARGS(name))`. */

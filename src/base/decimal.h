@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A double as the shortest decimal that reads back the same, as Python's repr() writes it: `20.0`,
- * `20.37`,
- * `-0.0`, `1e+16`, `1e-05`, `nan`, `inf`. The locale plays no part.
+ * A double as the shortest decimal that reads back the same, laid out as Python's repr() does:
+ * `20.0`, `20.37`, `-0.0`, `1e+16`, `1e-05`, `nan`, `inf`. The locale plays no part. (46 powers of
+ * two, 2^-24 the nearest to a temperature, get a digit more than they need.)
  */
 struct decimal_text {
     char text[32];

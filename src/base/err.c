@@ -23,6 +23,7 @@ void err_say(struct err_text *why, const char *format, ...) {
     va_start(args, format);
     int n = vsnprintf(why->text, sizeof(why->text), format, args);
     va_end(args);
+    /* One byte less than there is, so that a character that vsnprintf cut is seen as cut. */
     if (n >= (int)sizeof(why->text))
-        why->text[utf8_cut(why->text, sizeof(why->text) - 1)] = '\0';
+        why->text[utf8_cut(why->text, sizeof(why->text) - 2)] = '\0';
 }

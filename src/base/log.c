@@ -57,22 +57,32 @@ void log_redirect(log_sink_fn sink) {
     log_sink = sink;
 }
 
-/* Escapes controls, quotes and backslashes as JSON does; returns the bytes written, at most `cap`.
- */
-static size_t log_escape(const char *text, bool for_json, char *out, size_t cap) {
+/* The character at the start of `text`, or a byte that is none, as it goes into a line. */
+static size_t log_escape_one(struct bytes text, size_t length, char *out) {
     static const char hex[] = "0123456789abcdef";
+    if (length > 0 && !utf8_has_control(bytes_of(text.data, length))) {
+        memcpy(out, text.data, length);
+        return length;
+    }
+    uint8_t value = text.data[length == 2 ? 1 : 0]; /* a C1 control's second byte is its value */
+    memcpy(out, "\\u00", 4);
+    out[4] = hex[value >> 4];
+    out[5] = hex[value & 15];
+    return 6;
+}
+
+/*
+ * Escapes controls, stray bytes, quotes and backslashes as JSON does; stops at a character's edge.
+ * Returns the bytes written, at most `cap`.
+ */
+static size_t log_escape(struct bytes text, bool for_json, char *out, size_t cap) {
     size_t n = 0;
-    for (const char *c = text; *c && n + 6 < cap; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
-            memcpy(out + n, "\\u00", 4);
-            out[n + 4] = hex[(unsigned char)*c >> 4];
-            out[n + 5] = hex[(unsigned char)*c & 15];
-            n += 6;
-        } else {
-            if (for_json && (*c == '"' || *c == '\\'))
-                out[n++] = '\\';
-            out[n++] = *c;
-        }
+    while (text.len > 0 && n + 6 <= cap) {
+        size_t length = utf8_length(text);
+        if (for_json && (text.data[0] == '"' || text.data[0] == '\\'))
+            out[n++] = '\\';
+        n += log_escape_one(text, length, out + n);
+        text = bytes_from(text, length ? length : 1);
     }
     return n;
 }
@@ -105,7 +115,7 @@ void log_write(enum log_level level, const char *format, ...) {
     va_end(args);
     text[utf8_cut(text, sizeof(text) - 2)] = '\0';
     size_t n = log_head(level, line, sizeof(line));
-    n += log_escape(text, log_chosen_format == LOG_JSON, line + n, sizeof(line) - n - 3);
+    n += log_escape(bytes_str(text), log_chosen_format == LOG_JSON, line + n, sizeof(line) - n - 3);
     if (log_chosen_format == LOG_JSON) {
         line[n++] = '"';
         line[n++] = '}';

@@ -23,7 +23,8 @@ char *mem_copy_text(const char *text, size_t len) {
     char *copy = malloc(len + 1);
     if (!copy)
         return NULL;
-    memcpy(copy, text, len);
+    if (len)
+        memcpy(copy, text, len);
     copy[len] = '\0';
     return copy;
 }

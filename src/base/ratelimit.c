@@ -7,16 +7,19 @@ void ratelimit_init(struct ratelimit *limit, uint64_t burst, uint64_t rate_per_s
     *limit = (struct ratelimit){burst, rate_per_s, burst, now_ns};
 }
 
+/* 128 bits: a day at a billion tokens a second passes 64. */
 static void ratelimit_refill(struct ratelimit *limit, uint64_t now_ns) {
-    uint64_t ns_per_token = NS_PER_S / limit->rate_per_s;
-    uint64_t gained = ns_per_token ? (now_ns - limit->refilled_at_ns) / ns_per_token : limit->burst;
+    unsigned __int128 earned_ns =
+        (unsigned __int128)(now_ns - limit->refilled_at_ns) * limit->rate_per_s;
+    unsigned __int128 gained = earned_ns / NS_PER_S;
     if (gained >= limit->burst - limit->tokens) {
         limit->tokens = limit->burst;
         limit->refilled_at_ns = now_ns;
         return;
     }
-    limit->tokens += gained;
-    limit->refilled_at_ns += gained * ns_per_token; /* the begun token is not lost */
+    limit->tokens += (uint64_t)gained;
+    /* The begun token is not lost: the clock stands where the last whole one was earned. */
+    limit->refilled_at_ns = now_ns - (uint64_t)(earned_ns % NS_PER_S / limit->rate_per_s);
 }
 
 int ratelimit_take(struct ratelimit *limit, uint64_t n, uint64_t now_ns) {

@@ -32,21 +32,27 @@ static size_t sequence_length(uint8_t first) {
     return 0;
 }
 
+size_t utf8_length(struct bytes text) {
+    if (text.len == 0)
+        return 0;
+    uint8_t first = text.data[0];
+    if (first < 0x80)
+        return 1;
+    size_t n = sequence_length(first);
+    if (n == 0 || n > text.len || !second_fits(first, text.data[1]))
+        return 0;
+    for (size_t k = 2; k < n; k++)
+        if (!is_continuation(text.data[k]))
+            return 0;
+    return n;
+}
+
 bool utf8_is_valid(struct bytes text) {
-    size_t i = 0;
-    while (i < text.len) {
-        uint8_t first = text.data[i];
-        if (first < 0x80) {
-            i++;
-            continue;
-        }
-        size_t n = sequence_length(first);
-        if (n == 0 || n > text.len - i || !second_fits(first, text.data[i + 1]))
+    while (text.len > 0) {
+        size_t n = utf8_length(text);
+        if (n == 0)
             return false;
-        for (size_t k = 2; k < n; k++)
-            if (!is_continuation(text.data[i + k]))
-                return false;
-        i += n;
+        text = bytes_from(text, n);
     }
     return true;
 }

@@ -9,9 +9,15 @@ enum {
     WIRE_MAX_GROUP_DEPTH = 100
 };
 
-static int wire_take_varint(struct bytes *rest, uint64_t *value) {
+/* Bytes that a varint may take: Google's parsers refuse more, leading zeros included. */
+enum {
+    WIRE_VARINT_MAX = 10,
+    WIRE_TAG_AND_LENGTH_MAX = 5,
+};
+
+static int wire_take_varint(struct bytes *rest, size_t max, uint64_t *value) {
     uint64_t v = 0;
-    for (size_t i = 0; i < rest->len && i < 10; i++) {
+    for (size_t i = 0; i < rest->len && i < max; i++) {
         uint8_t byte = rest->data[i];
         v |= (uint64_t)(byte & 0x7F) << (7 * i);
         if (byte & 0x80)
@@ -43,7 +49,8 @@ static int wire_take_fixed(struct bytes *rest, size_t n, uint64_t *value) {
 
 static int wire_take_tag(struct bytes *rest, uint32_t *id, enum wire_type *type) {
     uint64_t tag;
-    if (wire_take_varint(rest, &tag) || tag > UINT32_MAX || tag >> 3 == 0 || (tag & 7) > 5)
+    if (wire_take_varint(rest, WIRE_TAG_AND_LENGTH_MAX, &tag) || tag > UINT32_MAX ||
+        tag >> 3 == 0 || (tag & 7) > 5)
         return WIRE_E_MALFORMED;
     *id = (uint32_t)(tag >> 3);
     *type = (enum wire_type)(tag & 7);
@@ -55,13 +62,13 @@ static int wire_take_value(struct bytes *rest, struct wire_field *field) {
     uint64_t len;
     switch (field->type) {
     case WIRE_VARINT:
-        return wire_take_varint(rest, &field->number);
+        return wire_take_varint(rest, WIRE_VARINT_MAX, &field->number);
     case WIRE_FIXED64:
         return wire_take_fixed(rest, 8, &field->number);
     case WIRE_FIXED32:
         return wire_take_fixed(rest, 4, &field->number);
     case WIRE_BYTES:
-        if (wire_take_varint(rest, &len))
+        if (wire_take_varint(rest, WIRE_TAG_AND_LENGTH_MAX, &len))
             return WIRE_E_MALFORMED;
         return wire_take_bytes(rest, len, &field->bytes);
     default:
