@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    BLOCK_FIRST_CAP = 4,
+    BLOCK_FIRST_CAP = 2,
     BLOCK_NEXT_CAP = 256, /* of a block behind a full one: the sensor is known to be busy */
     BLOCKS_FIRST_CAP = 2,
 };

@@ -115,13 +115,16 @@ static void port_settle(struct store_port *port, const struct store_batch *batch
     }
 }
 
-static void port_close_if_settled(struct store_port *port) {
-    if (!port->closes_when_settled || port->n_pending > 0)
-        return;
-    port->closes_when_settled = false;
+static void port_set_state(struct store_port *port, enum port_state state) {
     pthread_mutex_lock(&port->wakeup_lock);
-    port->is_closed = true;
+    port->state = state;
     pthread_mutex_unlock(&port->wakeup_lock);
+}
+
+static void port_close_if_settled(struct store_port *port) {
+    if (port->state != PORT_CLOSING || port->n_pending > 0)
+        return;
+    port_set_state(port, PORT_CLOSED);
     uv_close((uv_handle_t *)&port->wakeup, NULL);
 }
 
@@ -147,7 +150,7 @@ uint64_t store_port_pending(const struct store_port *port) {
 }
 
 void store_port_close(struct store_port *port) {
-    port->closes_when_settled = true;
+    port_set_state(port, PORT_CLOSING);
     store_port_flush(port);
     port_close_if_settled(port);
 }
@@ -165,7 +168,7 @@ void port_give(struct store_port *port, struct store_batch *const *batches, size
         assert(r == 0);
     }
     pthread_mutex_lock(&port->wakeup_lock);
-    if (!port->is_closed)
+    if (port->state != PORT_CLOSED)
         uv_async_send(&port->wakeup);
     pthread_mutex_unlock(&port->wakeup_lock);
 }

@@ -12,6 +12,15 @@
 /* The open batch and those on their way. */
 #define PORT_N_BATCHES (STORE_RING_SLOTS + 1)
 
+/*
+ *     OPEN --store_port_close()--> CLOSING --all settled--> CLOSED
+ */
+enum port_state {
+    PORT_OPEN,
+    PORT_CLOSING,
+    PORT_CLOSED, /* the loop may be gone */
+};
+
 /* One worker's door to the writer thread. What the two sides share are the rings and the wakeup. */
 struct store_port {
     struct list link; /* in the store's ports; fixed while the writer runs */
@@ -19,9 +28,8 @@ struct store_port {
     struct ring to_writer;
     struct ring from_writer;
 
-    pthread_mutex_t wakeup_lock; /* the loop may be gone once it is closed */
-    bool is_closed;
-    bool closes_when_settled;
+    pthread_mutex_t wakeup_lock; /* held to change `state` and to use `wakeup` */
+    enum port_state state;
     uv_async_t wakeup;
 
     /* the worker's own */

@@ -105,8 +105,9 @@ void store_port_collect(struct store_port *port);
 uint64_t store_port_pending(const struct store_port *port);
 
 /*
- * Closes the port's handle on its loop once all that is pending is settled, so before store_stop(). Nothing may be
- * appended any more. Run the loop until its handles are closed; store_free() frees the port.
+ * Hands over what is open, and closes the port's handle on its loop once all that is pending is
+ * settled: so before store_stop(). Nothing may be appended any more. Run the loop until its handles
+ * are closed; store_free() frees the port.
  */
 void store_port_close(struct store_port *port);
 
