@@ -70,8 +70,7 @@ static void test_edges_are_where_rfc_3629_has_them(void **state) {
         "\xEF\xBF\xBF",
         "\xF0\x90\x80\x80",
         "\xF4\x8F\xBF\xBF",
-        "k\xC3\xBC"
-        "che",
+        "k\xC3\xBCx",
     };
     static const char *const invalid[] = {
         "\x80",
