@@ -34,8 +34,11 @@ static struct listing *listing_of_background(struct background *background) {
 static void listing_read(struct background *background) {
     struct listing *listing = listing_of_background(background);
     struct store_filter filter = matching_filter(&listing->matching);
-    listing->result = store_list(matching_store(&listing->matching), &filter, listing->after,
-                                 listing->page, listing->max, &listing->n, &listing->more);
+    struct store_page page = {
+        .after = listing->after, .sensors = listing->page, .max = listing->max};
+    listing->result = store_list(matching_store(&listing->matching), &filter, &page);
+    listing->n = page.n;
+    listing->more = page.more;
 }
 
 static void listed_init(struct listed *listed, const struct store_sensor *from) {

@@ -26,8 +26,7 @@ struct store_backend_ops {
     int (*statistics)(struct store_backend *backend, const struct store_filter *filter,
                       uint64_t *n_sensors, struct stats *stats);
     int (*list)(struct store_backend *backend, const struct store_filter *filter,
-                struct bytes after, struct store_sensor *sensors, size_t max, size_t *n,
-                bool *more);
+                struct store_page *page);
     void (*figures)(struct store_backend *backend, struct store_figures *figures);
     void (*free)(struct store_backend *backend);
 };

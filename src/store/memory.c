@@ -194,17 +194,16 @@ static int memory_statistics(struct store_backend *backend, const struct store_f
 }
 
 static int memory_list(struct store_backend *backend, const struct store_filter *filter,
-                       struct bytes after, struct store_sensor *sensors, size_t max, size_t *n,
-                       bool *more) {
+                       struct store_page *page) {
     struct names_walk walk;
-    names_walk_init(&walk, &memory_of(backend)->names, filter, after);
+    names_walk_init(&walk, &memory_of(backend)->names, filter, page->after);
     struct series *series = names_walk_next(&walk);
-    for (*n = 0; series && *n < max; series = names_walk_next(&walk)) {
-        struct store_sensor *sensor = &sensors[(*n)++];
+    for (page->n = 0; series && page->n < page->max; series = names_walk_next(&walk)) {
+        struct store_sensor *sensor = &page->sensors[page->n++];
         sensor->sensor_id = series_id(series);
         series_stats(series, &sensor->stats);
     }
-    *more = series != NULL;
+    page->more = series != NULL;
     return 0;
 }
 

@@ -114,11 +114,22 @@ static struct twofold scaled_difference(const struct stats *stats, double value)
     return two_sum(ldexp(value, -stats->scale), -ldexp(stats->origin, -stats->scale));
 }
 
+/*
+ * Adds without normalizing: the rounding errors gather in `low`, which may grow beyond a half unit
+ * of `high` and is exact enough for that. So the next reading waits for one addition of this one
+ * and not for eight in a row. Whoever reads the sums normalizes them.
+ */
+static inline struct twofold twofold_gather(struct twofold sum, struct twofold term) {
+    struct twofold high = two_sum(sum.high, term.high);
+    return (struct twofold){high.high, sum.low + (high.low + term.low)};
+}
+
 static inline void stats_add_difference(struct stats *stats, struct twofold difference) {
-    struct twofold sum = {stats->sum, stats->sum_low};
-    struct twofold squares = {stats->squares, stats->squares_low};
-    sum = twofold_add(sum, difference);
-    squares = twofold_add(squares, twofold_multiply(difference, difference));
+    struct twofold square = two_product(difference.high, difference.high);
+    square.low += 2 * difference.high * difference.low;
+    struct twofold sum = twofold_gather((struct twofold){stats->sum, stats->sum_low}, difference);
+    struct twofold squares =
+        twofold_gather((struct twofold){stats->squares, stats->squares_low}, square);
     stats->sum = sum.high;
     stats->sum_low = sum.low;
     stats->squares = squares.high;
@@ -156,6 +167,14 @@ void stats_add(struct stats *stats, struct stats_instant time, double temperatur
     }
 }
 
+static struct twofold stats_sum(const struct stats *stats) {
+    return two_sum(stats->sum, stats->sum_low);
+}
+
+static struct twofold stats_squares(const struct stats *stats) {
+    return two_sum(stats->squares, stats->squares_low);
+}
+
 static int32_t larger_of(int32_t a, int32_t b) {
     return a > b ? a : b;
 }
@@ -186,13 +205,12 @@ static void stats_merge_sums(struct stats *stats, const struct stats *other) {
 
     struct twofold shift = scaled_difference(stats, other->origin);
     struct twofold shifts = twofold_multiply(shift, (struct twofold){(double)added.count, 0});
-    struct twofold sum = {added.sum, added.sum_low};
-    struct twofold squares = {added.squares, added.squares_low};
+    struct twofold sum = stats_sum(&added), squares = stats_squares(&added);
     struct twofold twice = {2 * shift.high, 2 * shift.low};
     squares = twofold_add(squares, twofold_multiply(twice, sum));
     squares = twofold_add(squares, twofold_multiply(shifts, shift));
-    squares = twofold_add(squares, (struct twofold){stats->squares, stats->squares_low});
-    sum = twofold_add(twofold_add(sum, shifts), (struct twofold){stats->sum, stats->sum_low});
+    squares = twofold_add(squares, stats_squares(stats));
+    sum = twofold_add(twofold_add(sum, shifts), stats_sum(stats));
     stats->sum = sum.high;
     stats->sum_low = sum.low;
     stats->squares = squares.high;
@@ -219,7 +237,7 @@ void stats_merge(struct stats *stats, const struct stats *other) {
 }
 
 static struct twofold mean_difference(const struct stats *stats) {
-    return twofold_divide((struct twofold){stats->sum, stats->sum_low}, (double)stats->count);
+    return twofold_divide(stats_sum(stats), (double)stats->count);
 }
 
 double stats_mean(const struct stats *stats) {
@@ -230,10 +248,9 @@ double stats_mean(const struct stats *stats) {
 }
 
 double stats_deviation(const struct stats *stats) {
-    struct twofold sum = {stats->sum, stats->sum_low};
-    struct twofold excess = twofold_multiply(sum, mean_difference(stats));
-    struct twofold squares = {stats->squares, stats->squares_low};
-    squares = twofold_add(squares, (struct twofold){-excess.high, -excess.low});
+    struct twofold excess = twofold_multiply(stats_sum(stats), mean_difference(stats));
+    struct twofold squares =
+        twofold_add(stats_squares(stats), (struct twofold){-excess.high, -excess.low});
     if (squares.high <= 0)
         return 0;
     return ldexp(sqrt(twofold_divide(squares, (double)stats->count).high), stats->scale);

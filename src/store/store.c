@@ -146,9 +146,8 @@ int store_statistics(struct store *store, const struct store_filter *filter, uin
     return store->backend->ops->statistics(store->backend, filter, n_sensors, stats);
 }
 
-int store_list(struct store *store, const struct store_filter *filter, struct bytes after,
-               struct store_sensor *sensors, size_t max, size_t *n, bool *more) {
-    return store->backend->ops->list(store->backend, filter, after, sensors, max, n, more);
+int store_list(struct store *store, const struct store_filter *filter, struct store_page *page) {
+    return store->backend->ops->list(store->backend, filter, page);
 }
 
 void store_figures(struct store *store, struct store_figures *figures) {

@@ -151,12 +151,18 @@ struct store_sensor {
     struct stats stats;
 };
 
-/*
- * The first `max` sensors that match and whose id comes after `after` (bytewise; empty: from the
- * beginning), in order. How many to `*n`, whether there are more to `*more`. 0 or a negated errno.
- */
-MUST_USE int store_list(struct store *store, const struct store_filter *filter, struct bytes after,
-                        struct store_sensor *sensors, size_t max, size_t *n, bool *more);
+/* A page of the list of sensors: what is asked, and the answer. */
+struct store_page {
+    struct bytes after;           /* only ids after this one, bytewise; empty: from the beginning */
+    struct store_sensor *sensors; /* room for `max` */
+    size_t max;
+    size_t n;  /* how many there are on it */
+    bool more; /* whether more come after them */
+};
+
+/* Fills the page with the first sensors that match, in order of their ids. 0 or a negated errno. */
+MUST_USE int store_list(struct store *store, const struct store_filter *filter,
+                        struct store_page *page);
 
 /* Figures about the whole, for `health --verbose` and tests. */
 struct store_figures {

@@ -51,9 +51,8 @@ static int gate_statistics(struct store_backend *backend, const struct store_fil
 }
 
 static int gate_list(struct store_backend *backend, const struct store_filter *filter,
-                     struct bytes after, struct store_sensor *sensors, size_t max, size_t *n,
-                     bool *more) {
-    return inner_of(backend)->ops->list(inner_of(backend), filter, after, sensors, max, n, more);
+                     struct store_page *page) {
+    return inner_of(backend)->ops->list(inner_of(backend), filter, page);
 }
 
 static void gate_figures(struct store_backend *backend, struct store_figures *figures) {

@@ -204,9 +204,9 @@ static void test_statistics_merge_what_matches_both_patterns(void **state) {
 static void test_list_goes_page_by_page_in_order(void **state) {
     (void)state;
     struct bench bench;
-    struct store_sensor page[64];
+    struct store_sensor sensors[64];
     struct store_filter filter = {bytes_str("s-*"), bytes_str("*")};
-    struct bytes after = bytes_of(NULL, 0);
+    struct store_page page = {.sensors = sensors, .max = ARRAY_LEN(sensors)};
     char id[32];
     bench_init(&bench, 0);
     for (int i = 0; i < 640; i++) {
@@ -216,18 +216,15 @@ static void test_list_goes_page_by_page_in_order(void **state) {
     append(&bench, "t", 5, 0);
     assert_int_equal(commit(&bench).accepted, 641);
     for (int i = 0; i < 640; i += 64) {
-        size_t n;
-        bool more;
-        assert_int_equal(
-            bench.backend->ops->list(bench.backend, &filter, after, page, 64, &n, &more), 0);
-        assert_int_equal(n, 64);
-        assert_int_equal(more, i + 64 < 640);
+        assert_int_equal(bench.backend->ops->list(bench.backend, &filter, &page), 0);
+        assert_int_equal(page.n, 64);
+        assert_int_equal(page.more, i + 64 < 640);
         for (int k = 0; k < 64; k++) {
             snprintf(id, sizeof(id), "s-%03d", i + k);
-            assert_true(bytes_equal_str(page[k].sensor_id, id));
-            assert_int_equal(page[k].stats.count, 1);
+            assert_true(bytes_equal_str(sensors[k].sensor_id, id));
+            assert_int_equal(sensors[k].stats.count, 1);
         }
-        after = page[63].sensor_id;
+        page.after = sensors[63].sensor_id;
     }
     bench_fini(&bench);
 }
