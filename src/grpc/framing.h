@@ -16,7 +16,8 @@ struct grpc_message {
 
 /* Puts messages together again. A message that lies whole in one piece is not copied. */
 struct grpc_framing {
-    struct buf partial; /* of a message that began in an earlier piece */
+    struct buf partial; /* a message that began in an earlier piece, with its prefix */
+    bool is_given;      /* that message has been handed out; the next call drops it */
 };
 
 enum {
