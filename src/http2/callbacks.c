@@ -152,6 +152,14 @@ static void on_goaway(struct h2_session *session, const nghttp2_goaway *goaway) 
                              bytes_of(goaway->opaque_data, goaway->opaque_data_len));
 }
 
+/* Resets that come from the peer, and those that it provokes, are limited together. */
+static void session_count_reset(struct h2_session *session) {
+    if (session->side == H2_CLIENT || session->state >= SESSION_ENDING)
+        return;
+    if (ratelimit_take(&session->resets, 1, session->now_ns))
+        (void)!session_break(session, H2_ENHANCE_YOUR_CALM, "too many of its streams are reset");
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user) {
     struct h2_session *session = user;
     struct h2_stream *stream = NULL;
@@ -163,6 +171,9 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         stream = stream_find(ng, frame->hd.stream_id);
         if (stream)
             on_headers(stream, frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+        break;
+    case NGHTTP2_RST_STREAM:
+        session_count_reset(session);
         break;
     case NGHTTP2_SETTINGS:
         on_settings(session, frame->hd.flags);
@@ -193,12 +204,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void
 
 /* nghttp2 resets streams whose peer breaks the rules; the owner's own resets do not count. */
 static void on_reset_sent(struct h2_session *session, const struct h2_stream *stream) {
-    if (stream && stream->life == STREAM_RESET)
-        return;
-    if (session->side == H2_CLIENT || session->state >= SESSION_ENDING)
-        return;
-    if (ratelimit_take(&session->provoked_resets, 1, session->now_ns))
-        (void)!session_break(session, H2_ENHANCE_YOUR_CALM, "too many of its streams break HTTP/2");
+    if (!stream || stream->life != STREAM_RESET)
+        session_count_reset(session);
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user) {

@@ -68,7 +68,7 @@
  * Streams that the peer may have reset before we close the connection. A browser that navigates
  * away resets a few; an attacker (CVE-2023-44487) resets thousands, each costing us a request.
  * Burst 1000, then 33 a second: nghttp2's own figures. Streams that the peer makes us reset by
- * breaking the rules (CVE-2025-8671) cost the same and are counted by the same figures.
+ * breaking the rules (CVE-2025-8671) cost the same and are counted with them.
  */
 #define H2_RESET_BURST      1000
 #define H2_RESET_RATE_PER_S 33

@@ -41,6 +41,7 @@ struct h2_session {
     bool is_acknowledged; /* our SETTINGS */
     bool has_goaway;      /* from the peer */
     bool has_opened;      /* a stream since the last tick */
+    bool has_failed;      /* nghttp2 ran out of memory */
     uint64_t now_ns;      /* the latest that was handed in */
     uint64_t created_at_ns;
     uint64_t noticed_at_ns;
@@ -53,7 +54,7 @@ struct h2_session {
     struct h2_stream *collecting; /* whose header block is arriving; NULL: nobody's */
 
     struct bytes rest; /* of nghttp2's last frame, not filled yet */
-    struct ratelimit provoked_resets;
+    struct ratelimit resets;
     uint8_t first[8]; /* what the peer began with: tells HTTP/1.1 and TLS from garbage */
     size_t n_first;
     struct err_text why;

@@ -64,7 +64,6 @@ static void options_set(nghttp2_option *options) {
     nghttp2_option_set_max_settings(options, H2_MAX_SETTINGS);
     nghttp2_option_set_max_outbound_ack(options, H2_MAX_OUTBOUND_ACKS);
     nghttp2_option_set_max_continuations(options, H2_MAX_CONTINUATIONS);
-    nghttp2_option_set_stream_reset_rate_limit(options, H2_RESET_BURST, H2_RESET_RATE_PER_S);
 }
 
 static int session_open_nghttp2(struct h2_session *session) {
@@ -121,7 +120,7 @@ int h2_session_new(enum h2_side side, const struct h2_ops *ops, void *user, uint
     made->now_ns = made->created_at_ns = now_ns;
     list_init(&made->streams);
     list_init(&made->spare);
-    ratelimit_init(&made->provoked_resets, H2_RESET_BURST, H2_RESET_RATE_PER_S, now_ns);
+    ratelimit_init(&made->resets, H2_RESET_BURST, H2_RESET_RATE_PER_S, now_ns);
     int r = session_open_nghttp2(made);
     if (!r)
         r = session_submit_settings(made);
@@ -131,6 +130,10 @@ int h2_session_new(enum h2_side side, const struct h2_ops *ops, void *user, uint
     return 0;
 }
 
+/*
+ * nghttp2 1.52 frees a DATA item twice when memory runs out as it is queued. After such a failure
+ * its session is therefore not deleted: some 40 KiB that are lost are better than a broken heap.
+ */
 void h2_session_free(struct h2_session *session) {
     if (!session)
         return;
@@ -139,7 +142,8 @@ void h2_session_free(struct h2_session *session) {
         stream_close(CONTAINER_OF(link, struct h2_stream, link), H2_CONNECTION_LOST);
     }
     stream_free_spare(session);
-    nghttp2_session_del(session->ng);
+    if (!session->has_failed)
+        nghttp2_session_del(session->ng);
     mem_free(session);
 }
 
@@ -193,6 +197,7 @@ int session_fail(struct h2_session *session, int ng_error) {
     session->state = SESSION_DEAD;
     session->rest = bytes_of(NULL, 0);
     if (ng_error == NGHTTP2_ERR_NOMEM || ng_error == NGHTTP2_ERR_CALLBACK_FAILURE) {
+        session->has_failed = true;
         err_say(&session->why, "out of memory");
         return -ENOMEM;
     }
@@ -211,12 +216,9 @@ int session_break(struct h2_session *session, enum h2_error error, const char *w
     return H2_E_BROKEN;
 }
 
-/* nghttp2 gives no reason only when the limit on resets is passed: INTERNAL_ERROR. */
 static struct bytes violation_words(const nghttp2_goaway *goaway) {
     if (goaway->opaque_data_len)
         return bytes_of(goaway->opaque_data, goaway->opaque_data_len);
-    if (goaway->error_code == NGHTTP2_INTERNAL_ERROR)
-        return bytes_str("it reset too many streams");
     return bytes_str(nghttp2_http2_strerror(goaway->error_code));
 }
 
@@ -224,7 +226,10 @@ void session_note_violation(struct h2_session *session, const nghttp2_goaway *go
     if (session_is_ending(session))
         return;
     session->state = SESSION_ENDED;
-    session_say(session, violation_words(goaway));
+    if (goaway->error_code == NGHTTP2_INTERNAL_ERROR)
+        err_say(&session->why, "an error of our own, most likely out of memory");
+    else
+        session_say(session, violation_words(goaway));
 }
 
 const char *h2_session_why(const struct h2_session *session) {

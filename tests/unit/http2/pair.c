@@ -31,12 +31,35 @@ struct h2_field field(const char *name, const char *value) {
 
 /* ---- the recorder ---- */
 
+void record_append(struct record *record, struct bytes bytes) {
+    if (record->len + bytes.len > record->cap) {
+        record->cap = 2 * (record->len + bytes.len);
+        record->data = test_realloc(record->data, record->cap);
+    }
+    if (bytes.len)
+        memcpy(record->data + record->len, bytes.data, bytes.len);
+    record->len += bytes.len;
+}
+
+static void record_drop(struct record *record, size_t n) {
+    record->len -= n;
+    memmove(record->data, record->data + n, record->len);
+}
+
+void record_fini(struct record *record) {
+    if (record->data)
+        test_free(record->data);
+}
+
+bool call_has_body(const struct call *call, const char *text) {
+    return bytes_equal_str(bytes_of(call->body.data, call->body.len), text);
+}
+
 static struct call *call_new(struct end *end, struct h2_stream *stream) {
     assert_true(end->n_calls < PAIR_MAX_CALLS);
     struct call *call = test_calloc(1, sizeof(*call));
     call->end = end;
     call->stream = stream;
-    buf_init(&call->body, 64 << 20);
     end->calls[end->n_calls++] = call;
     return call;
 }
@@ -95,7 +118,7 @@ static void on_data(void *user, struct h2_stream *stream, struct bytes piece) {
     struct call *call = heard(stream);
     assert_true(call->has_head);
     assert_true(piece.len > 0);
-    assert_int_equal(buf_append(&call->body, piece), 0);
+    record_append(&call->body, piece);
     if (!end->is_holding)
         h2_stream_consume(stream, piece.len);
     leave(end);
@@ -163,23 +186,25 @@ static void tap_take_frame(struct tap *tap, const uint8_t *head, size_t len) {
         .type = head[3], .flags = head[4], .id = read_u32(head + 5) & 0x7fffffff, .len = len};
     if (frame->type == 3)
         frame->code = read_u32(head + 9);
-    if (frame->type == 7)
+    if (frame->type == 7) {
+        frame->last_id = read_u32(head + 9);
         frame->code = read_u32(head + 13);
+    }
 }
 
 static void tap_feed(struct tap *tap, struct bytes bytes) {
-    assert_int_equal(buf_append(&tap->bytes, bytes), 0);
-    if (!tap->is_past_preface && buf_len(&tap->bytes) >= 24) {
+    record_append(&tap->bytes, bytes);
+    if (!tap->is_past_preface && tap->bytes.len >= 24) {
         tap->is_past_preface = true;
-        buf_consume(&tap->bytes, 24);
+        record_drop(&tap->bytes, 24);
     }
-    while (tap->is_past_preface && buf_len(&tap->bytes) >= 9) {
-        const uint8_t *head = buf_bytes(&tap->bytes).data;
+    while (tap->is_past_preface && tap->bytes.len >= 9) {
+        const uint8_t *head = tap->bytes.data;
         size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
-        if (buf_len(&tap->bytes) < 9 + len)
+        if (tap->bytes.len < 9 + len)
             return;
         tap_take_frame(tap, head, len);
-        buf_consume(&tap->bytes, 9 + len);
+        record_drop(&tap->bytes, 9 + len);
     }
 }
 
@@ -196,7 +221,6 @@ size_t tap_find(const struct tap *tap, uint8_t type, uint32_t id, size_t from) {
 static int end_init(struct end *end, struct pair *pair, enum h2_side side) {
     end->pair = pair;
     end->sent.is_past_preface = side == H2_SERVER;
-    buf_init(&end->sent.bytes, 64 << 20);
     return h2_session_new(side, &ops, end, pair->now_ns, &end->session);
 }
 
@@ -204,16 +228,17 @@ static void end_fini(struct end *end) {
     h2_session_free(end->session);
     for (size_t i = 0; i < end->n_calls; i++) {
         assert_int_equal(end->calls[i]->n_closed, 1);
-        buf_fini(&end->calls[i]->body);
+        record_fini(&end->calls[i]->body);
         test_free(end->calls[i]);
     }
-    buf_fini(&end->sent.bytes);
+    record_fini(&end->sent.bytes);
 }
 
 struct pair *pair_new(uint64_t seed) {
     struct pair *pair = test_calloc(1, sizeof(*pair));
     pair->now_ns = 1000;
     pair->max_cut = 4096;
+    pair->max_fill = 20000;
     random_init(&pair->random, seed);
     if (end_init(&pair->client, pair, H2_CLIENT) || end_init(&pair->server, pair, H2_SERVER)) {
         pair_free(pair);
@@ -228,7 +253,7 @@ void pair_free(struct pair *pair) {
     test_free(pair);
 }
 
-static int deliver(struct end *to, struct bytes bytes) {
+int pair_deliver(struct end *to, struct bytes bytes) {
     struct pair *pair = to->pair;
     while (bytes.len) {
         size_t cut = 1 + (size_t)random_below(&pair->random, pair->max_cut);
@@ -241,14 +266,26 @@ static int deliver(struct end *to, struct bytes bytes) {
     return 0;
 }
 
+static size_t fill(struct end *from, uint8_t *out) {
+    size_t cap = 1 + (size_t)random_below(&from->pair->random, from->pair->max_fill);
+    size_t n = h2_session_fill(from->session, out, cap);
+    assert_true(n <= cap);
+    tap_feed(&from->sent, bytes_of(out, n));
+    return n;
+}
+
+void pair_listen(struct end *from) {
+    uint8_t out[20000];
+    while (fill(from, out))
+        continue;
+}
+
 int pair_move(struct end *from, struct end *to) {
     uint8_t out[20000];
-    size_t cap = 1 + (size_t)random_below(&from->pair->random, sizeof(out));
-    size_t n = h2_session_fill(from->session, out, cap);
+    size_t n = fill(from, out);
     if (n == 0)
         return -1;
-    tap_feed(&from->sent, bytes_of(out, n));
-    return deliver(to, bytes_of(out, n));
+    return pair_deliver(to, bytes_of(out, n));
 }
 
 int pair_run(struct pair *pair) {
@@ -270,12 +307,21 @@ struct pair *pair_connected(uint64_t seed) {
     return pair;
 }
 
-struct call *pair_request(struct pair *pair) {
+struct call *pair_try_request(struct pair *pair) {
     struct call *call = call_new(&pair->client, NULL);
-    assert_int_equal(h2_stream_open(pair->client.session, pair_request_fields,
-                                    ARRAY_LEN(pair_request_fields), call, &call->stream),
-                     0);
+    if (h2_stream_open(pair->client.session, pair_request_fields, ARRAY_LEN(pair_request_fields),
+                       call, &call->stream)) {
+        pair->client.n_calls--;
+        test_free(call);
+        return NULL;
+    }
     call->id = h2_stream_id(call->stream);
+    return call;
+}
+
+struct call *pair_request(struct pair *pair) {
+    struct call *call = pair_try_request(pair);
+    assert_non_null(call);
     return call;
 }
 
@@ -301,17 +347,34 @@ int call_send_bytes(struct call *call, size_t n) {
     int r = h2_stream_reserve(call->stream, n, &out);
     if (r)
         return r;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(i * 31 >> 3);
+    memset(out, 0, n);
     h2_stream_commit(call->stream, n);
     return 0;
 }
 
-void call_answer(struct call *call) {
+void call_respond(struct call *call) {
     assert_int_equal(
         h2_stream_respond(call->stream, response_fields, ARRAY_LEN(response_fields), false), 0);
-    call_send(call, "answer");
+}
+
+void call_finish(struct call *call) {
+    assert_int_equal(h2_stream_finish(call->stream, NULL, 0), 0);
+}
+
+void call_finish_with_trailers(struct call *call) {
     assert_int_equal(h2_stream_finish(call->stream, pair_trailers, 1), 0);
+}
+
+void call_answer(struct call *call) {
+    call_respond(call);
+    call_send(call, "answer");
+    call_finish_with_trailers(call);
+}
+
+void call_try_answer(struct call *call) {
+    if (h2_stream_respond(call->stream, response_fields, ARRAY_LEN(response_fields), false) ||
+        call_send_bytes(call, 40000) || h2_stream_finish(call->stream, pair_trailers, 1))
+        call_reset(call, H2_INTERNAL_ERROR);
 }
 
 void call_reset(struct call *call, enum h2_error error) {

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "base/bytes.h"
 #include "base/random.h"
 #include "http2/session.h"
 
@@ -19,6 +19,16 @@ enum {
     PAIR_MAX_FRAMES = 8192,
 };
 
+/* Bytes that were recorded. Not a struct buf: a test lets its allocations fail. */
+struct record {
+    uint8_t *data;
+    size_t len;
+    size_t cap;
+};
+
+void record_append(struct record *record, struct bytes bytes);
+void record_fini(struct record *record);
+
 /* One stream, seen from one end. */
 struct call {
     struct end *end;
@@ -30,7 +40,7 @@ struct call {
     bool has_head;
     bool is_too_long;
     bool is_reset; /* by us */
-    struct buf body;
+    struct record body;
     size_t n_writable;
     size_t n_ended;
     size_t n_closed;
@@ -43,12 +53,13 @@ struct frame {
     uint8_t flags;
     uint32_t id;
     size_t len;
-    uint32_t code; /* of RST_STREAM and GOAWAY */
+    uint32_t code;    /* of RST_STREAM and GOAWAY */
+    uint32_t last_id; /* of GOAWAY */
 };
 
 /* The frames that one end has sent. */
 struct tap {
-    struct buf bytes;
+    struct record bytes;
     bool is_past_preface;
     struct frame frames[PAIR_MAX_FRAMES];
     size_t n_frames;
@@ -72,7 +83,8 @@ struct pair {
     struct end client;
     struct end server;
     uint64_t now_ns;
-    size_t max_cut; /* bytes travel in pieces of 1 to so many */
+    size_t max_cut;  /* bytes are received in pieces of 1 to so many */
+    size_t max_fill; /* and filled in such ones */
     struct random random;
 };
 
@@ -86,23 +98,41 @@ int pair_run(struct pair *pair);
 /* One fill of `from` goes to `to` in cuts. The result of the receive, or -1 when there was none. */
 int pair_move(struct end *from, struct end *to);
 
+/* Bytes made by hand go to one end. The first result that is not 0, or 0. */
+int pair_deliver(struct end *to, struct bytes bytes);
+
+/* What one end has to say is recorded and goes nowhere. */
+void pair_listen(struct end *from);
+
 /* pair_new() and pair_run(), for tests that begin with a working connection. */
 struct pair *pair_connected(uint64_t seed);
 
-/* A request from the client, not finished. Asserts that it works. */
+/* A request from the client, not finished. The first asserts that it works; the other gives NULL.
+ */
 struct call *pair_request(struct pair *pair);
+struct call *pair_try_request(struct pair *pair);
 
-/* The server's view of the client's call. */
+/* The server's view of the client's call; fails the test when there is none. */
 struct call *pair_other(struct pair *pair, const struct call *call);
+
+bool call_has_body(const struct call *call, const char *text);
 
 /* Queues text on either end's stream. */
 void call_send(struct call *call, const char *text);
 
-/* Queues `n` bytes of a pattern; the result of h2_stream_reserve(). */
+/* Queues `n` zero bytes; the result of h2_stream_reserve(). */
 int call_send_bytes(struct call *call, size_t n);
 
-/* Response head, "answer" and trailers: a whole unary answer. */
+/* Server: the response's head alone; head, "answer" and trailers: a whole unary answer. */
+void call_respond(struct call *call);
 void call_answer(struct call *call);
+
+/* The same where memory may run out: then the stream is reset. */
+void call_try_answer(struct call *call);
+
+/* Ends our side, without or with trailers. */
+void call_finish(struct call *call);
+void call_finish_with_trailers(struct call *call);
 void call_reset(struct call *call, enum h2_error error);
 
 struct h2_field field(const char *name, const char *value);
