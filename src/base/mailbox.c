@@ -41,12 +41,19 @@ int mailbox_post(struct mailbox *mailbox, struct letter *letter) {
     return closed ? MAILBOX_E_CLOSED : 0;
 }
 
-void mailbox_close(struct mailbox *mailbox) {
+static void mailbox_on_closed(uv_handle_t *handle) {
+    struct mailbox *mailbox = CONTAINER_OF(handle, struct mailbox, wakeup);
+    if (mailbox->closed)
+        mailbox->closed(mailbox);
+}
+
+void mailbox_close(struct mailbox *mailbox, void (*closed)(struct mailbox *mailbox)) {
+    mailbox->closed = closed;
     pthread_mutex_lock(&mailbox->lock);
     mailbox->is_closed = true;
     pthread_mutex_unlock(&mailbox->lock);
     mailbox_deliver_all(mailbox);
-    uv_close((uv_handle_t *)&mailbox->wakeup, NULL);
+    uv_close((uv_handle_t *)&mailbox->wakeup, mailbox_on_closed);
 }
 
 void mailbox_fini(struct mailbox *mailbox) {

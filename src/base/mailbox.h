@@ -24,6 +24,7 @@ struct mailbox {
     pthread_mutex_t lock;
     struct list letters;
     bool is_closed;
+    void (*closed)(struct mailbox *mailbox);
 };
 
 enum {
@@ -36,8 +37,11 @@ MUST_USE int mailbox_init(struct mailbox *mailbox, uv_loop_t *loop);
 /* Any thread. Takes the letter. */
 MUST_USE int mailbox_post(struct mailbox *mailbox, struct letter *letter);
 
-/* The loop's thread. Delivers what is still there, takes nothing more, and lets the loop end. */
-void mailbox_close(struct mailbox *mailbox);
+/*
+ * The loop's thread. Delivers what is still there, takes nothing more, and lets the loop end.
+ * `closed` runs when the loop has let go of it; NULL is fine.
+ */
+void mailbox_close(struct mailbox *mailbox, void (*closed)(struct mailbox *mailbox));
 
 /* After the loop has closed its handles. */
 void mailbox_fini(struct mailbox *mailbox);

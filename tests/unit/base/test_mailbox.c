@@ -40,7 +40,7 @@ static void deliver(struct letter *letter) {
     int thread = note->number / N_LETTERS;
     assert_int_equal(note->number % N_LETTERS, box.next[thread]++);
     if (++box.n_delivered == N_THREADS * N_LETTERS)
-        mailbox_close(&box.mailbox);
+        mailbox_close(&box.mailbox, NULL);
 }
 
 static struct note *note_of(int thread, int i) {
@@ -80,7 +80,7 @@ static void test_closing_delivers_what_is_there_and_takes_no_more(void **state) 
     assert_int_equal(mailbox_post(&box.mailbox, &note_of(0, 0)->letter), 0);
     assert_int_equal(mailbox_post(&box.mailbox, &note_of(0, 1)->letter), 0);
     assert_int_equal(box.n_delivered, 0);
-    mailbox_close(&box.mailbox);
+    mailbox_close(&box.mailbox, NULL);
     assert_int_equal(box.n_delivered, 2);
     assert_int_equal(mailbox_post(&box.mailbox, &note_of(0, 2)->letter), MAILBOX_E_CLOSED);
     assert_int_equal(uv_run(&box.loop, UV_RUN_DEFAULT), 0);
@@ -90,7 +90,7 @@ static void test_closing_delivers_what_is_there_and_takes_no_more(void **state) 
 static void test_an_open_mailbox_keeps_the_loop_running(void **state) {
     (void)state;
     assert_true(uv_loop_alive(&box.loop));
-    mailbox_close(&box.mailbox);
+    mailbox_close(&box.mailbox, NULL);
     uv_run(&box.loop, UV_RUN_DEFAULT);
     assert_false(uv_loop_alive(&box.loop));
 }
@@ -107,7 +107,7 @@ static void test_a_letter_may_post_another(void **state) {
     assert_int_equal(mailbox_post(&box.mailbox, &first->letter), 0);
     while (box.n_delivered < 2)
         uv_run(&box.loop, UV_RUN_ONCE);
-    mailbox_close(&box.mailbox);
+    mailbox_close(&box.mailbox, NULL);
     uv_run(&box.loop, UV_RUN_DEFAULT);
 }
 
