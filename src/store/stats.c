@@ -75,12 +75,6 @@ static struct twofold twofold_divide(struct twofold a, double b) {
     return two_sum_ordered(quotient, ((a.high - back.high) - back.low + a.low) / b);
 }
 
-int stats_instant_compare(struct stats_instant a, struct stats_instant b) {
-    if (a.seconds != b.seconds)
-        return a.seconds < b.seconds ? -1 : 1;
-    return (a.nanos > b.nanos) - (a.nanos < b.nanos);
-}
-
 void stats_init(struct stats *stats) {
     *stats = (struct stats){0};
 }

@@ -2,6 +2,18 @@
 #pragma once
 #include <stdint.h>
 
+struct stats_instant {
+    int64_t seconds; /* since 1970-01-01 UTC */
+    int32_t nanos;
+};
+
+/* Negative, 0 or positive, as `a` is before, at or after `b`. */
+static inline int stats_instant_compare(struct stats_instant a, struct stats_instant b) {
+    if (a.seconds != b.seconds)
+        return a.seconds < b.seconds ? -1 : 1;
+    return (a.nanos > b.nanos) - (a.nanos < b.nanos);
+}
+
 /*
  * Running statistics of readings: count, mean, standard deviation, range, first, last, latest.
  *
@@ -11,11 +23,6 @@
  * 0.1) costs no digits. Any finite double may come, 1e308 and its opposite among them: nothing
  * overflows on the way to a result that fits.
  */
-struct stats_instant {
-    int64_t seconds; /* since 1970-01-01 UTC */
-    int32_t nanos;
-};
-
 struct stats {
     uint64_t count;
     double origin;               /* the reading that was added first */
@@ -41,6 +48,3 @@ double stats_mean(const struct stats *stats);
 
 /* The root of the mean squared deviation (of the whole population). Of at least one reading. */
 double stats_deviation(const struct stats *stats);
-
-/* Negative, 0 or positive, as `a` is before, at or after `b`. */
-int stats_instant_compare(struct stats_instant a, struct stats_instant b);
