@@ -7,7 +7,7 @@
  * become one frame that way. When the queue runs empty, nghttp2 puts the stream aside until
  * h2_stream_commit() or _finish() wakes it. Trailers are handed over when the queue has run empty,
  * by h2_stream_finish() or by the read that empties it: they follow the last DATA, and wait for no
- * window.
+ * window. (A client's do: nghttp2 would send them before the request.)
  *
  * RST_STREAM is different: nghttp2 sends it before any DATA. The reset of a server that finishes
  * early must come behind its trailers, so it is kept (RESET_LATER) until those were sent.
@@ -271,7 +271,7 @@ int h2_stream_finish(struct h2_stream *stream, const struct h2_field *trailers, 
     int r = fields_check(trailers, n);
     if (r || stream->life != STREAM_OPEN)
         return r;
-    if (n && buf_len(&stream->queue) == 0)
+    if (n && buf_len(&stream->queue) == 0 && stream->session->side == H2_SERVER)
         return stream_send_trailers_now(stream, trailers, n);
     r = n ? fields_copy_to_nv(trailers, n, &stream->arena, &stream->trailers) : 0;
     if (r)
