@@ -16,12 +16,10 @@
 #include "net/conn.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "net/conn_impl.h"
 #include "net/connect.h"
@@ -213,24 +211,9 @@ int conn_watch_socket(struct net_conn *conn, int fd, int events) {
 
 /* ---- handshake ---- */
 
-/* A server tells its log whom it turned away, but not more often than somebody can read. */
-static void conn_log_refusal(struct net_conn *conn, const char *why) {
-    struct net_loop *loop = conn->loop;
-    if (ratelimit_take(&loop->refusals, 1, loop->now_ns)) {
-        loop->n_refusals_unlogged++;
-        return;
-    }
-    if (loop->n_refusals_unlogged == 0)
-        log_warn("%s was turned away: %s", conn->peer.text, why);
-    else
-        log_warn("%s was turned away: %s (and %" PRIu64 " more before it)", conn->peer.text, why,
-                 loop->n_refusals_unlogged);
-    loop->n_refusals_unlogged = 0;
-}
-
 static void conn_refuse(struct net_conn *conn, const char *why) {
     if (conn->transport.ssl && SSL_is_server(conn->transport.ssl))
-        conn_log_refusal(conn, why);
+        net_loop_log_refusal(conn->loop, conn->peer.text, why);
     conn_close(conn, why);
 }
 

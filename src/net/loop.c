@@ -19,9 +19,11 @@
 #include "net/loop.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/conn_impl.h"
 #include "net/limits.h"
@@ -150,4 +152,17 @@ void net_loop_fini(struct net_loop *loop) {
     assert(r == 0); /* a handle that somebody opened is still there */
     (void)r;
     loop_free_buffers(loop);
+}
+
+void net_loop_log_refusal(struct net_loop *loop, const char *peer, const char *why) {
+    if (ratelimit_take(&loop->refusals, 1, loop->now_ns)) {
+        loop->n_refusals_unlogged++;
+        return;
+    }
+    if (loop->n_refusals_unlogged == 0)
+        log_warn("%s was turned away: %s", peer, why);
+    else
+        log_warn("%s was turned away: %s (and %" PRIu64 " more before it)", peer, why,
+                 loop->n_refusals_unlogged);
+    loop->n_refusals_unlogged = 0;
 }

@@ -63,3 +63,6 @@ void net_loop_renew(struct net_loop *loop);
 
 /* What happens once a second: timeouts, `ticked`. The loop's timer calls it, and tests do. */
 void net_loop_tick(struct net_loop *loop);
+
+/* Tells a server's log whom it turned away, but not more often than somebody can read. */
+void net_loop_log_refusal(struct net_loop *loop, const char *peer, const char *why);
