@@ -56,7 +56,10 @@ bool call_has_body(const struct call *call, const char *text) {
 }
 
 static struct call *call_new(struct end *end, struct h2_stream *stream) {
-    assert_true(end->n_calls < PAIR_MAX_CALLS);
+    if (end->n_calls == end->calls_cap) {
+        end->calls_cap = end->calls_cap ? 2 * end->calls_cap : 16;
+        end->calls = test_realloc(end->calls, end->calls_cap * sizeof(struct call *));
+    }
     struct call *call = test_calloc(1, sizeof(*call));
     call->end = end;
     call->stream = stream;
@@ -181,6 +184,10 @@ static uint32_t read_u32(const uint8_t *p) {
 
 static void tap_take_frame(struct tap *tap, const uint8_t *head, size_t len) {
     assert_true(tap->n_frames < PAIR_MAX_FRAMES);
+    if (tap->n_frames == tap->frames_cap) {
+        tap->frames_cap = tap->frames_cap ? 2 * tap->frames_cap : 16;
+        tap->frames = test_realloc(tap->frames, tap->frames_cap * sizeof(*tap->frames));
+    }
     struct frame *frame = &tap->frames[tap->n_frames++];
     *frame = (struct frame){
         .type = head[3], .flags = head[4], .id = read_u32(head + 5) & 0x7fffffff, .len = len};
@@ -231,7 +238,11 @@ static void end_fini(struct end *end) {
         record_fini(&end->calls[i]->body);
         test_free(end->calls[i]);
     }
+    if (end->calls)
+        test_free(end->calls);
     record_fini(&end->sent.bytes);
+    if (end->sent.frames)
+        test_free(end->sent.frames);
 }
 
 struct pair *pair_new(uint64_t seed) {

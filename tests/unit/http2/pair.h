@@ -15,8 +15,7 @@
  * last, never comes inside another callback, and nothing is told of a stream after its reset.
  */
 enum {
-    PAIR_MAX_CALLS = 2048,
-    PAIR_MAX_FRAMES = 8192,
+    PAIR_MAX_FRAMES = 100000,
 };
 
 /* Bytes that were recorded. Not a struct buf: a test lets its allocations fail. */
@@ -61,8 +60,9 @@ struct frame {
 struct tap {
     struct record bytes;
     bool is_past_preface;
-    struct frame frames[PAIR_MAX_FRAMES];
+    struct frame *frames;
     size_t n_frames;
+    size_t frames_cap;
 };
 
 struct end {
@@ -70,8 +70,9 @@ struct end {
     struct pair *pair;
     bool is_holding;               /* body bytes are not consumed as they come */
     void (*answer)(struct call *); /* called when the peer has ended a stream; may be NULL */
-    struct call *calls[PAIR_MAX_CALLS];
+    struct call **calls;
     size_t n_calls;
+    size_t calls_cap;
     size_t n_ready;
     size_t n_goaways;
     uint32_t goaway_error;
