@@ -173,6 +173,25 @@ static void test_a_sensor_without_a_reading_does_not_exist(void **state) {
     bench_fini(&bench);
 }
 
+static void test_refused_sensors_leave_no_memory_behind(void **state) {
+    (void)state;
+    for (size_t limit = 10; limit < 6000; limit += 10) {
+        struct bench bench;
+        size_t used = 0;
+        bench_init(&bench, limit);
+        for (int i = 0; i < 30; i++) {
+            char id[32];
+            snprintf(id, sizeof(id), "sensor-%d", 10 + i);
+            append(&bench, id, 1, 1);
+            if (commit(&bench).refused && used)
+                assert_int_equal(figures_of(&bench).memory_bytes, used);
+            used = figures_of(&bench).memory_bytes;
+            assert_true(used <= limit);
+        }
+        bench_fini(&bench);
+    }
+}
+
 static void test_statistics_merge_what_matches_both_patterns(void **state) {
     (void)state;
     struct bench bench;
@@ -296,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_long_runs_of_one_sensor_are_kept_whole),
         cmocka_unit_test(test_at_the_limit_the_rest_of_a_run_is_refused),
         cmocka_unit_test(test_a_sensor_without_a_reading_does_not_exist),
+        cmocka_unit_test(test_refused_sensors_leave_no_memory_behind),
         cmocka_unit_test(test_statistics_merge_what_matches_both_patterns),
         cmocka_unit_test(test_list_goes_page_by_page_in_order),
         cmocka_unit_test(test_a_sensor_costs_little),
