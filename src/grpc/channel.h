@@ -31,19 +31,27 @@ struct grpc_channel_options {
     const char *user_agent;  /* put before our own; NULL: none */
 };
 
-/* Copies the options. Connects at the first call. 0 or a negated errno. */
+/*
+ * Copies the options. Connects at the first call. 0, -EINVAL (a text over GRPC_CHANNEL_MAX_TEXT) or
+ * another negated errno.
+ */
 MUST_USE int grpc_channel_new(struct net_loop *loop, const struct grpc_channel_options *options,
                               struct grpc_channel **channel);
 
-/* Cancels the calls that run (their `status` comes, from inside) and frees the channel once its
- * connection has closed. NULL is fine. */
+/*
+ * Cancels the calls that run (their `status` comes, from inside) and frees the channel once its
+ * connection has closed, for which the loop must run on. NULL is fine.
+ */
 void grpc_channel_close(struct grpc_channel *channel);
 
 struct grpc_client_ops {
     /* A message, borrowed. May be NULL. */
     void (*message)(struct grpc_client_call *call, struct bytes message);
 
-    /* There is a connection and the queue is short: send on. May be NULL. */
+    /*
+     * There is a connection and the queue is short: send on. Comes once when the call has a stream,
+     * and each time after grpc_client_call_is_busy(). May be NULL.
+     */
     void (*writable)(struct grpc_client_call *call);
 
     /* The end, always the last. `text` is the decoded status message. The call is freed after it.
@@ -61,8 +69,12 @@ struct grpc_call_options {
 };
 
 /*
- * Starts a call; copies the options. Failures of the connection come through `status`, never from
- * inside this function. 0, -ENOMEM, or -EINVAL for metadata that may not be sent.
+ * Starts a call; copies the options, borrows `ops`. Failures of the connection come through
+ * `status`, never from inside this function. 0, -ENOMEM, -EINVAL for metadata that may not be sent,
+ * or -ECANCELED inside grpc_channel_close().
+ *
+ * A token goes out only over TLS or to a loopback address; otherwise the call fails with
+ * UNAUTHENTICATED.
  */
 MUST_USE int grpc_client_call_start(struct grpc_channel *channel,
                                     const struct grpc_call_options *options,
@@ -71,8 +83,11 @@ MUST_USE int grpc_client_call_start(struct grpc_channel *channel,
 
 void *grpc_client_call_user(const struct grpc_client_call *call);
 
-/* Sends a message: room for `size` bytes at `*out`, then commit. 0 or a negated errno (-ENOBUFS:
- * over H2_MAX_STREAM_QUEUE). */
+/*
+ * Sends a message: room for `size` bytes at `*out`, then commit before the loop turns. 0, -EMSGSIZE
+ * (over GRPC_MAX_MESSAGE), -ENOBUFS (over H2_MAX_STREAM_QUEUE) or -ENOMEM. On a call that has ended
+ * the room is given and the bytes are thrown away.
+ */
 MUST_USE int grpc_client_call_reserve(struct grpc_client_call *call, size_t size, uint8_t **out);
 void grpc_client_call_commit(struct grpc_client_call *call);
 MUST_USE int grpc_client_call_send(struct grpc_client_call *call, const ProtobufCMessage *message);

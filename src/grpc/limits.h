@@ -24,5 +24,13 @@
 /* Client: calls that wait for a connection or for a free stream. */
 #define GRPC_CHANNEL_MAX_WAITING 10000
 
+/* Client: calls on one connection before the next is made: stream numbers are odd and end at 2^31
+ * (RFC 9113 section 5.1.1). */
+#define GRPC_CONN_MAX_CALLS ((1u << 30) - 1)
+
+/* Client: a channel's user agent or `authorization`, as sent with each call: half of the 8 KiB that
+ * peers take as a header list. */
+#define GRPC_CHANNEL_MAX_TEXT 4096
+
 /* Connections of one server, all workers together; more are closed as they come. */
 #define GRPC_MAX_CONNECTIONS 10000
