@@ -63,6 +63,7 @@ static struct bytes bytes_of_rcbuf(nghttp2_rcbuf *rcbuf) {
     return bytes_of(vec.base, vec.len);
 }
 
+/* check: parameters: nghttp2's callback */
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user) {
     (void)ng, (void)frame;
@@ -113,6 +114,7 @@ static void on_ended(struct h2_stream *stream) {
         stream->session->ops->ended(stream->session->user, stream);
 }
 
+/* check: parameters: nghttp2's callback */
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *user) {
     (void)flags;

@@ -127,6 +127,7 @@ static ssize_t stream_read_end(struct h2_stream *stream, size_t n, uint32_t *fla
     return r ? NGHTTP2_ERR_CALLBACK_FAILURE : (ssize_t)n;
 }
 
+/* check: parameters: nghttp2's callback */
 static ssize_t stream_read(nghttp2_session *ng, int32_t id, uint8_t *out, size_t cap,
                            uint32_t *flags, nghttp2_data_source *source, void *user) {
     (void)ng, (void)id;

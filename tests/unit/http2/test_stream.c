@@ -220,7 +220,7 @@ static void test_request_without_body_ends_with_an_empty_frame(void **state) {
     pair_free(pair);
 }
 
-static size_t index_of(const struct tap *tap, enum raw_type type, uint32_t id) {
+static size_t index_of(const struct tap *tap, uint8_t type, uint32_t id) {
     size_t found = tap_find(tap, type, id, 0);
     for (size_t i = found; i < PAIR_MAX_FRAMES; i = tap_find(tap, type, id, i + 1))
         found = i;
