@@ -24,7 +24,8 @@ void *grpc_call_user(const struct grpc_call *call);
 void *grpc_call_worker_state(const struct grpc_call *call);
 void *grpc_call_connection_state(const struct grpc_call *call);
 
-/* The first value of a header field, data NULL when there is none. Lives as long as the call. */
+/* The first value of a header field, data NULL when there is none. Valid until
+ * the call is over. */
 struct bytes grpc_call_header(const struct grpc_call *call, const char *name);
 
 /* `127.0.0.1:40312` */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The messages of a call, from the bytes of its body to the handler.
+ *
+ * Bytes are taken in order. When the handler holds the call, or does not take a message, what is
+ * left waits in the inbox as wire bytes, the message that was not taken in front, and the same loop
+ * goes on with it after the release. The client's window is opened by what was really taken:
+ * `n_unconsumed` never exceeds what lies in the inbox, so the inbox is bounded by the window and
+ * one message.
+ */
+#include "grpc/connection.h"
+#include "grpc/limits.h"
+
+static bool takes_one_message(const struct grpc_call *call) {
+    enum grpc_kind kind = call->route->method->kind;
+    return kind == GRPC_UNARY || kind == GRPC_SERVER_STREAM;
+}
+
+/* ---- one message ---- */
+
+static const char compressed_without_encoding[] =
+    "a message is compressed, but the call has no grpc-encoding";
+
+/* The plain bytes of a message; data is NULL when there are none: then the call has been finished.
+ */
+static struct bytes plain_message(struct grpc_call *call, const struct grpc_message *message) {
+    if (!message->is_compressed)
+        return message->bytes;
+    if (call->encoding != GRPC_GZIP) {
+        grpc_call_finish(call, GRPC_INTERNAL, "%s", compressed_without_encoding);
+        return (struct bytes){0};
+    }
+    buf_reset(&call->inflated);
+    int r = grpc_gunzip(message->bytes, &call->inflated);
+    if (r == GRPC_COMPRESSION_E_TOO_LARGE)
+        grpc_call_finish(
+            call, GRPC_RESOURCE_EXHAUSTED,
+            "a message is larger than %d bytes, or %d times its size, when decompressed",
+            GRPC_MAX_MESSAGE, GRPC_MAX_INFLATE_RATIO);
+    else if (r == GRPC_COMPRESSION_E_CORRUPT)
+        grpc_call_finish(call, GRPC_INTERNAL, "a compressed message is not gzip or is damaged");
+    else if (r)
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
+    if (r)
+        return (struct bytes){0};
+    return bytes_of(call->inflated.data, buf_len(&call->inflated));
+}
+
+/* Keeps the one message of a call until the client has finished its side. */
+static int keep_single(struct grpc_call *call, struct bytes message) {
+    if (call->has_single)
+        grpc_call_finish(call, GRPC_UNIMPLEMENTED, "%.*s takes exactly one message",
+                         BYTES_ARGS(grpc_call_path(call)));
+    else if (buf_append(&call->single, message))
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
+    call->has_single = true;
+    return 0;
+}
+
+/* 0 or GRPC_E_HOLD. The call may be over afterwards. */
+static int deliver(struct grpc_call *call, const struct grpc_message *message) {
+    struct bytes plain = plain_message(call, message);
+    if (grpc_call_is_over(call))
+        return 0;
+    if (takes_one_message(call))
+        return keep_single(call, plain);
+    return call->route->method->message(call, plain);
+}
+
+/* ---- the loop ---- */
+
+static void say_bad_framing(struct grpc_call *call, int r) {
+    if (r == GRPC_FRAMING_E_TOO_LARGE)
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "a message is larger than %d bytes",
+                         GRPC_MAX_MESSAGE);
+    else if (r == GRPC_FRAMING_E_BAD_FLAG)
+        grpc_call_finish(call, GRPC_INTERNAL,
+                         "a message does not start with 0 or 1: the body is not gRPC's");
+    else
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
+}
+
+/* Puts a message that was not taken back in front of `rest`, as wire bytes. 0 or -ENOMEM. */
+static int put_back(struct grpc_call *call, const struct grpc_message *message, struct bytes rest) {
+    uint8_t prefix[GRPC_PREFIX_SIZE];
+    struct buf inbox;
+    buf_init(&inbox, call->inbox.max);
+    grpc_framing_write_prefix(prefix, message->is_compressed, message->bytes.len);
+    if (buf_append(&inbox, bytes_of(prefix, sizeof(prefix))) ||
+        buf_append(&inbox, message->bytes) || buf_append(&inbox, rest)) {
+        buf_fini(&inbox);
+        return -ENOMEM;
+    }
+    buf_fini(&call->inbox);
+    call->inbox = inbox;
+    return 0;
+}
+
+/* Gives the messages of `piece` to the handler, up to a hold; what is left then is put into the
+ * inbox. 0 or -ENOMEM. */
+static int take_messages(struct grpc_call *call, struct bytes piece) {
+    struct grpc_message message;
+    while (!call->is_held) {
+        int r = grpc_framing_next(&call->framing, &piece, &message);
+        if (r == GRPC_FRAMING_E_MORE) {
+            buf_reset(&call->inbox);
+            return 0;
+        }
+        if (r) {
+            say_bad_framing(call, r);
+            return 0;
+        }
+        r = deliver(call, &message);
+        if (grpc_call_is_over(call))
+            return 0;
+        if (r == GRPC_E_HOLD) {
+            call->is_held = true;
+            return put_back(call, &message, piece);
+        }
+    }
+    struct buf rest;
+    buf_init(&rest, call->inbox.max);
+    if (buf_append(&rest, piece)) /* before the inbox goes: it may be where the piece lies */
+        return -ENOMEM;
+    buf_fini(&call->inbox);
+    call->inbox = rest;
+    return 0;
+}
+
+/* Opens the window by what no longer waits. */
+static void open_window(struct grpc_call *call) {
+    size_t waiting = buf_len(&call->inbox);
+    if (call->n_unconsumed <= waiting)
+        return;
+    h2_stream_consume(call->stream, call->n_unconsumed - waiting);
+    call->n_unconsumed = waiting;
+    connection_wake(call->connection);
+}
+
+/* ---- the end ---- */
+
+static void tell_end_of_single(struct grpc_call *call) {
+    if (!call->has_single) {
+        grpc_call_finish(call, GRPC_UNIMPLEMENTED, "%.*s takes exactly one message, none came",
+                         BYTES_ARGS(grpc_call_path(call)));
+        return;
+    }
+    if (call->route->method->message(call, buf_bytes(&call->single)) == GRPC_E_HOLD) {
+        call->is_held = true;
+        call->end_was_told = false;
+    }
+}
+
+static void tell_end(struct grpc_call *call) {
+    call->end_was_told = true;
+    if (grpc_framing_is_inside(&call->framing))
+        grpc_call_finish(call, GRPC_INTERNAL, "the call ends in the middle of a message");
+    else if (takes_one_message(call))
+        tell_end_of_single(call);
+    else if (call->route->method->half_closed)
+        call->route->method->half_closed(call);
+}
+
+/* ---- what the others call ---- */
+
+static void run_with(struct grpc_call *call, struct bytes piece) {
+    grpc_call_ref(call);
+    call->is_delivering = true;
+    int r = take_messages(call, piece);
+    if (r)
+        say_bad_framing(call, r);
+    if (!grpc_call_is_over(call))
+        open_window(call);
+    if (!grpc_call_is_over(call) && call->has_ended && !call->is_held && !call->end_was_told)
+        tell_end(call);
+    call->is_delivering = false;
+    grpc_call_unref(call);
+}
+
+void call_input_run(struct grpc_call *call) {
+    if (!call->is_delivering && !call->is_held && !grpc_call_is_over(call))
+        run_with(call, buf_bytes(&call->inbox));
+}
+
+void call_input_data(struct grpc_call *call, struct bytes piece) {
+    call->n_unconsumed += piece.len;
+    if (!call->is_held)
+        run_with(call, piece);
+    else if (buf_append(&call->inbox, piece))
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
+}
+
+void call_input_ended(struct grpc_call *call) {
+    call->has_ended = true;
+    call_input_run(call);
+}
+
+void call_input_reset(struct grpc_call *call) {
+    grpc_framing_fini(&call->framing);
+    grpc_framing_init(&call->framing);
+    buf_release(&call->inbox);
+    buf_release(&call->inflated);
+    buf_reset(&call->single);
+    call->n_unconsumed = 0;
+    call->has_single = false;
+    call->is_held = false;
+    call->has_ended = false;
+    call->end_was_told = false;
+}
