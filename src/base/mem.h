@@ -2,6 +2,8 @@
 #pragma once
 #include <stddef.h>
 
+#include "base/err.h"
+
 /*
  * The heap. Everything outside base allocates through these, so that a size is never the product of
  * an overflow and no cast hides a wrong type. NULL means that memory ran out: an ordinary error
@@ -24,6 +26,9 @@ void *mem_resize(void *array, size_t n, size_t size);
 
 /* A terminated copy of `len` bytes. */
 char *mem_copy_text(const char *text, size_t len);
+
+/* Text as printf makes it. */
+char *mem_format_text(const char *format, ...) PRINTF(1, 2);
 
 void mem_free(void *p);
 

@@ -115,11 +115,9 @@ static int write_file(const char *file, const char *text, size_t len) {
 }
 
 static int replace_file(const char *file, const char *text, size_t len) {
-    CLEANUP(mem_freep) char *beside = NULL;
-    if (asprintf(&beside, "%s.new", file) < 0) {
-        beside = NULL;
+    CLEANUP(mem_freep) char *beside = mem_format_text("%s.new", file);
+    if (!beside)
         return -ENOMEM;
-    }
     int r = write_file(beside, text, len);
     if (!r && rename(beside, file))
         r = -errno;

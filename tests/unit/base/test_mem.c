@@ -60,6 +60,19 @@ static void test_copied_text_is_terminated(void **state) {
     fail_alloc_off();
 }
 
+static void test_formatted_text_is_as_long_as_it_has_to_be(void **state) {
+    (void)state;
+    CLEANUP(mem_freep) char *empty = mem_format_text("%s", "");
+    CLEANUP(mem_freep) char *file = mem_format_text("%s.%d", "journal", 17);
+    CLEANUP(mem_freep) char *wide = mem_format_text("%5000d", 1);
+    assert_string_equal(empty, "");
+    assert_string_equal(file, "journal.17");
+    assert_int_equal(strlen(wide), 5000);
+    fail_alloc_at(1);
+    assert_null(mem_format_text("%d", 1));
+    fail_alloc_off();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_objects_are_zeroed),
@@ -67,6 +80,7 @@ int main(void) {
         cmocka_unit_test(test_size_zero_gives_a_valid_pointer),
         cmocka_unit_test(test_resize_keeps_the_content_also_when_it_fails),
         cmocka_unit_test(test_copied_text_is_terminated),
+        cmocka_unit_test(test_formatted_text_is_as_long_as_it_has_to_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
