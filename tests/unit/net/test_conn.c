@@ -405,6 +405,7 @@ static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
     assert_says(loopback_last_line, "was turned away: it does not know the CA of our certificate");
 }
 
+/* check: parameters: OpenSSL's callback */
 static int take_anything(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                          const unsigned char *offered, unsigned offered_len, void *user) {
     (void)ssl, (void)out, (void)out_len, (void)offered, (void)offered_len, (void)user;
