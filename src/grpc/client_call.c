@@ -151,10 +151,17 @@ void client_call_unref(struct grpc_client_call *call) {
         call_free(call);
 }
 
+static bool is_too_long(const struct grpc_call_options *options) {
+    size_t size = 0;
+    for (size_t i = 0; i < options->n_metadata; i++)
+        size += options->metadata[i].key.len + options->metadata[i].value.len;
+    return size > GRPC_MAX_METADATA;
+}
+
 /* 0, -EINVAL or -ENOMEM. */
 static int call_copy_metadata(struct grpc_client_call *call,
                               const struct grpc_call_options *options) {
-    if (options->n_metadata > H2_MAX_HEADER_FIELDS - CLIENT_REQUEST_FIXED)
+    if (options->n_metadata > H2_MAX_HEADER_FIELDS - CLIENT_REQUEST_FIXED || is_too_long(options))
         return -EINVAL;
     if (options->n_metadata == 0)
         return 0;

@@ -35,6 +35,13 @@ static void finish_with_many(struct peer_call *call) {
     peer_finish(call, "0");
 }
 
+static void finish_with_flood(struct peer_call *call) {
+    static const uint8_t message[60000];
+    for (unsigned i = 0; i < 100; i++)
+        peer_send(call, bytes_of(message, sizeof(message)));
+    peer_finish(call, "0");
+}
+
 static void say_not_found(struct peer_call *call) {
     const struct h2_field fields[] = {
         peer_field(":status", "200"),   peer_field("content-type", "application/grpc"),
@@ -47,6 +54,18 @@ static void say_not_found(struct peer_call *call) {
 static void say_cancelled(struct peer_call *call) {
     peer_respond(call);
     peer_finish(call, "1");
+}
+
+static void respond_at_length(struct peer_call *call) {
+    char value[9000] = {0};
+    memset(value, 'x', sizeof(value) - 1);
+    const struct h2_field fields[] = {
+        peer_field(":status", "200"),
+        peer_field("content-type", "application/grpc"),
+        peer_field("x-long", value),
+    };
+    assert_int_equal(h2_stream_respond(call->stream, fields, ARRAY_LEN(fields), false), 0);
+    net_conn_wake(call->conn->net);
 }
 
 static void answer_http(struct peer_call *call, const char *status, bool is_last) {
@@ -138,6 +157,8 @@ static const struct peer_behaviour behaviours[] = {
     {.path = "/echo", .request = respond, .message = send_back, .ended = finish_ok},
     {.path = "/count", .request = respond, .ended = finish_with_count},
     {.path = "/many", .request = respond, .ended = finish_with_many},
+    {.path = "/flood", .request = respond, .ended = finish_with_flood},
+    {.path = "/long-head", .request = respond_at_length},
     {.path = "/silent"},
     {.path = "/not-found", .request = say_not_found},
     {.path = "/cancelled", .request = say_cancelled},

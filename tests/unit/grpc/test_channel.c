@@ -387,7 +387,7 @@ static void certs_remove(const struct certs *certs) {
 static void use_tls(struct fixture *fixture, const char *server_name) {
     struct certs certs;
     struct err_text why;
-    SSL_CTX *client;
+    SSL_CTX *client = NULL;
     certs_make(&certs);
     if (net_tls_server_new(certs.cert, certs.key, &fixture->peer.tls, NULL, &why) ||
         net_tls_client_new(certs.cert, &client, &why))

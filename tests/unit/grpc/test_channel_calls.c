@@ -139,6 +139,12 @@ static void test_metadata_that_may_not_be_sent_is_refused(void **state) {
     struct grpc_call_options options = {.path = "/echo", .metadata = &bad, .n_metadata = 1};
     assert_int_equal(grpc_client_call_start(fixture->channel, &options, &none, NULL, &call),
                      -EINVAL);
+    char value[GRPC_MAX_METADATA];
+    memset(value, 'x', sizeof(value));
+    const struct grpc_entry large = {bytes_str("x-site"), bytes_of(value, sizeof(value))};
+    options.metadata = &large;
+    assert_int_equal(grpc_client_call_start(fixture->channel, &options, &none, NULL, &call),
+                     -EINVAL);
     struct grpc_entry many[H2_MAX_HEADER_FIELDS];
     for (size_t i = 0; i < ARRAY_LEN(many); i++)
         many[i] = (struct grpc_entry){bytes_str("x-site"), bytes_str("cellar")};
@@ -246,6 +252,21 @@ static void test_bad_messages_end_the_call(void **state) {
         assert_status(&told, cases[i].status, cases[i].text);
         fixture_run(fixture, &fixture->peer.n_closed, (unsigned)i + 1);
     }
+}
+
+static void test_too_long_headers_end_the_call(void **state) {
+    struct told told = {0};
+    told_call(&told, *state, "/long-head", "");
+    assert_status(&told, GRPC_RESOURCE_EXHAUSTED, "the answer's header list is over 8192 bytes");
+}
+
+static void test_request_that_http2_does_not_carry_ends_the_call(void **state) {
+    struct told told = {0};
+    char path[32400] = {0};
+    memset(path, 'x', sizeof(path) - 1);
+    told_start(&told, *state, path);
+    told_wait(&told);
+    assert_status(&told, GRPC_RESOURCE_EXHAUSTED, "the call's headers are over 32768 bytes");
 }
 
 static void test_compressed_answer_is_unpacked(void **state) {
@@ -373,6 +394,23 @@ static void test_held_call_gets_nothing_until_the_release(void **state) {
     assert_last(&told, "message 999");
 }
 
+static void test_hold_closes_the_servers_window(void **state) {
+    struct fixture *fixture = *state;
+    struct told told = {0}, other = {0};
+    told_start(&told, fixture, "/flood");
+    grpc_client_call_hold(told.call);
+    grpc_client_call_half_close(told.call);
+    while (buf_len(&told.call->answer.held) < H2_STREAM_WINDOW)
+        fixture_turn(fixture);
+    told_call(&other, fixture, "/echo", "meanwhile");
+    assert_status(&other, GRPC_OK, "");
+    assert_int_equal(buf_len(&told.call->answer.held), H2_STREAM_WINDOW);
+    grpc_client_call_release(told.call);
+    told_wait(&told);
+    assert_status(&told, GRPC_OK, "");
+    assert_int_equal(told.n_messages, 100);
+}
+
 static void test_held_call_can_be_cancelled(void **state) {
     struct told told = {.on_message = hold}, other = {0};
     told_start(&told, *state, "/many");
@@ -444,6 +482,8 @@ int main(void) {
         TEST(test_answers_that_are_not_grpc_get_a_status_from_http),
         TEST(test_resets_map_to_statuses),
         TEST(test_bad_messages_end_the_call),
+        TEST(test_too_long_headers_end_the_call),
+        TEST(test_request_that_http2_does_not_carry_ends_the_call),
         TEST(test_compressed_answer_is_unpacked),
         TEST(test_server_that_ends_early_ends_the_sending),
         TEST(test_deadline_passes_while_the_server_is_silent),
@@ -453,6 +493,7 @@ int main(void) {
         TEST(test_cancel_is_told_from_the_loop_and_reaches_the_server),
         TEST(test_sending_after_the_end_does_nothing),
         TEST(test_held_call_gets_nothing_until_the_release),
+        TEST(test_hold_closes_the_servers_window),
         TEST(test_held_call_can_be_cancelled),
         TEST(test_busy_call_becomes_writable),
         TEST(test_queue_is_bounded),
