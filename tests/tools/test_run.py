@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/run counts what really ran: no crash, leak or missing test case passes for success."""
+import importlib.machinery
+import importlib.util
+import pathlib
+import sys
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "run"
+
+
+@pytest.fixture(scope="module")
+def driver():
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    loader = importlib.machinery.SourceFileLoader("driver", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("driver", loader))
+    loader.exec_module(module)
+    sys.dont_write_bytecode = written
+    return module
+
+
+@pytest.mark.parametrize("stdout, result, expected", [
+    ("1..2\nok 1 - a\nok 2 - b\n", "OK", "2 passed, 0 failed"),
+    ("1..2\nok 1 - a\nnot ok 2 - b\n", "FAIL", "1 passed, 1 failed"),
+    ("1..3\nok 1 - a\n", "FAIL", "1 passed, 2 failed"),
+    ("1..2\nok 1 - a\nok 2 - b\n==1==ERROR: LeakSanitizer\n", "FAIL", "2 passed, 1 failed"),
+    ("", "ERROR", "0 passed, 1 failed"),
+    ("1..1\n", "TIMEOUT", "0 passed, 1 failed"),
+    ("1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "SKIP", "1 passed, 0 failed, 1 skipped"),
+])
+def test_a_cmocka_program_counts_by_its_cases_and_its_end(driver, stdout, result, expected):
+    tally = driver.Tally()
+    driver.count_tap("buf", {"stdout": stdout, "result": result}, tally)
+    assert str(tally) == expected
+
+
+def test_a_failure_is_shown_with_its_output(driver, capsys):
+    driver.count_tap("buf", {"stdout": "1..1\nnot ok 1 - a\n", "stderr": "1 != 2", "result": "FAIL"}, driver.Tally())
+    shown = capsys.readouterr().out
+    assert "FAILED buf" in shown and "not ok 1 - a" in shown and "1 != 2" in shown
+
+
+def test_pytest_cases_count_by_outcome(driver, tmp_path):
+    report = tmp_path / "report.xml"
+    report.write_text("""<testsuites><testsuite>
+        <testcase classname="m" name="a"/>
+        <testcase classname="m" name="b"><failure message="no">because</failure></testcase>
+        <testcase classname="m" name="c"><error message="no">broken</error></testcase>
+        <testcase classname="m" name="d"><skipped message="needs grpcurl"/></testcase>
+        </testsuite></testsuites>""")
+    tally = driver.Tally()
+    driver.count_junit(report, tally)
+    assert str(tally) == "1 passed, 2 failed, 1 skipped"
+    assert tally.skipped == ["m.d: needs grpcurl"]
