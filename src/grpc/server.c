@@ -177,7 +177,8 @@ int grpc_server_listen(struct grpc_server *server, const struct net_address *add
         return -ENOMEM;
     }
     listen->server = server;
-    int r = net_listener_open(server->loop, address, on_accepted, listen, &listen->listener, why);
+    struct net_acceptor acceptor = {on_accepted, listen};
+    int r = net_listener_open(server->loop, address, acceptor, &listen->listener, why);
     if (r) {
         mem_free(listen);
         return r;

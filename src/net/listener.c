@@ -29,8 +29,7 @@ struct listening_socket {
 
 struct net_listener {
     struct net_loop *loop;
-    net_accepted_fn accepted;
-    void *user;
+    struct net_acceptor acceptor;
     uv_timer_t pause;
     uint16_t port;
     size_t n_sockets;
@@ -87,7 +86,7 @@ static void listener_hand_on(struct net_listener *listener, int fd) {
     int on =
         1; /* what is written is a turn's worth already: nothing is gained by holding it back */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    listener->accepted(listener->user, fd);
+    listener->acceptor.accepted(listener->acceptor.user, fd);
 }
 
 static void listener_on_readable(uv_poll_t *poll, int status, int events) {
@@ -220,7 +219,7 @@ static int listener_resolve(const struct net_address *address, struct addrinfo *
 }
 
 int net_listener_open(struct net_loop *loop, const struct net_address *address,
-                      net_accepted_fn accepted, void *user, struct net_listener **opened,
+                      struct net_acceptor acceptor, struct net_listener **opened,
                       struct err_text *why) {
     struct addrinfo *found;
     int r = listener_resolve(address, &found, why);
@@ -232,7 +231,7 @@ int net_listener_open(struct net_loop *loop, const struct net_address *address,
         return listener_fail(address, -ENOMEM, why);
     }
     *listener = (struct net_listener){
-        .loop = loop, .accepted = accepted, .user = user, .port = address->port, .n_handles = 1};
+        .loop = loop, .acceptor = acceptor, .port = address->port, .n_handles = 1};
     uv_timer_init(&loop->uv, &listener->pause);
     r = listener_add_all(listener, found);
     freeaddrinfo(found);

@@ -11,14 +11,18 @@
  */
 struct net_listener;
 
-typedef void (*net_accepted_fn)(void *user, int fd);
+/* Whom accepted sockets go to. */
+struct net_acceptor {
+    void (*accepted)(void *user, int fd);
+    void *user;
+};
 
 /*
  * Listens on every IP address of `address` that this machine has. A port in use is an error with
  * words. 0 or a negated errno.
  */
 MUST_USE int net_listener_open(struct net_loop *loop, const struct net_address *address,
-                               net_accepted_fn accepted, void *user, struct net_listener **listener,
+                               struct net_acceptor acceptor, struct net_listener **listener,
                                struct err_text *why);
 
 /* The port it got, for an address with port 0. */

@@ -149,10 +149,10 @@ int loopback_setup(void **state) {
     loopback_now_ns = loopback->loop.now_ns;
     loopback->loop.clock = loopback_clock;
     struct net_address any_port = {"127.0.0.1", 0};
+    struct net_acceptor acceptor = {loopback_on_accepted, loopback};
     struct err_text why;
-    assert_int_equal(net_listener_open(&loopback->loop, &any_port, loopback_on_accepted, loopback,
-                                       &loopback->listener, &why),
-                     0);
+    assert_int_equal(
+        net_listener_open(&loopback->loop, &any_port, acceptor, &loopback->listener, &why), 0);
     *state = loopback;
     return 0;
 }

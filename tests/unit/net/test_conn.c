@@ -406,8 +406,9 @@ static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
 }
 
 /* check: parameters: OpenSSL's callback */
-static int take_anything(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                         const unsigned char *offered, unsigned offered_len, void *user) {
+/* check: parameters: the signature is OpenSSL's */
+static int take_no_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                            const unsigned char *offered, unsigned offered_len, void *user) {
     (void)ssl, (void)out, (void)out_len, (void)offered, (void)offered_len, (void)user;
     return SSL_TLSEXT_ERR_NOACK;
 }
@@ -415,7 +416,7 @@ static int take_anything(SSL *ssl, const unsigned char **out, unsigned char *out
 static void test_a_server_that_ignores_alpn_is_refused(void **state) {
     struct loopback *loopback = *state;
     loopback_use_tls(loopback);
-    SSL_CTX_set_alpn_select_cb(loopback->server_tls, take_anything, NULL);
+    SSL_CTX_set_alpn_select_cb(loopback->server_tls, take_no_protocol, NULL);
     assert_connecting_fails(loopback, "the server does not speak HTTP/2 over TLS");
 }
 
