@@ -181,13 +181,43 @@ static void test_after_finish_nothing_is_received(void **state) {
     assert_int_equal(loopback->server.n_received, 5);
 }
 
-static void test_a_reset_is_told_in_words_and_not_logged(void **state) {
-    struct loopback *loopback = *state;
+/* A peer that sends the first 100 bytes of the pattern and then, at once, resets the connection. */
+static void send_and_reset(struct loopback *loopback) {
     int raw = loopback_raw(loopback);
     loopback_until(loopback, loopback->server.n_opened);
+    loopback_turn(loopback);
+    uint8_t bytes[100];
+    for (uint8_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = i;
+    assert_int_equal(write(raw, bytes, sizeof(bytes)), sizeof(bytes));
     struct linger reset = {.l_onoff = 1};
     assert_int_equal(setsockopt(raw, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
     close(raw);
+}
+
+static void assert_all_came_before_the_end(struct loopback *loopback) {
+    loopback_until(loopback, loopback->server.n_closed);
+    assert_int_equal(loopback->server.n_received, 100);
+    assert_false(loopback->server.is_garbled);
+}
+
+static void test_what_came_before_a_reset_is_received(void **state) {
+    send_and_reset(*state);
+    assert_all_came_before_the_end(*state);
+}
+
+static void test_a_failed_write_loses_nothing_that_came_before(void **state) {
+    struct loopback *loopback = *state;
+    send_and_reset(loopback);
+    loopback->server.n_to_send = 10;
+    net_conn_wake(loopback->server.conn); /* written before the poll tells of the reset */
+    assert_all_came_before_the_end(loopback);
+    assert_says(loopback->server.why, "writing failed: ");
+}
+
+static void test_a_reset_is_told_in_words_and_not_logged(void **state) {
+    struct loopback *loopback = *state;
+    send_and_reset(loopback);
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback->server.why, "reset by peer");
     assert_int_equal(loopback_n_lines, 0);
@@ -511,6 +541,8 @@ int main(void) {
         CASE(test_finish_waits_a_moment_only_for_a_peer_that_stays),
         CASE(test_abort_inside_received_closes_once_and_later),
         CASE(test_after_finish_nothing_is_received),
+        CASE(test_what_came_before_a_reset_is_received),
+        CASE(test_a_failed_write_loses_nothing_that_came_before),
         CASE(test_a_reset_is_told_in_words_and_not_logged),
         CASE(test_a_peer_that_hangs_up_is_an_orderly_end),
         CASE(test_closing_the_loop_closes_every_connection),
