@@ -15,8 +15,8 @@ MUST_USE int grpc_health_new(const char *const *services, size_t n_services,
 /* Put it into the server's table. Lives as long as `health`. */
 const struct grpc_service *grpc_health_service(struct grpc_health *health);
 
-/* Lets watchers be told; before grpc_server_start(). */
-void grpc_health_attach(struct grpc_health *health, struct grpc_server *server);
+/* Lets watchers be told; before grpc_server_start(). 0 or -ENOMEM. */
+MUST_USE int grpc_health_attach(struct grpc_health *health, struct grpc_server *server);
 
 /* Any thread. Sets every service, "" too, and tells the watchers. */
 void grpc_health_set(struct grpc_health *health, bool is_serving);
