@@ -31,6 +31,9 @@
 
 #define RENEW_HINT "to renew it: make generate_certs RENEW=1"
 
+/* As many whole records as NET_READ_SIZE takes: one that is cut would cost a read of its own. */
+#define TLS_READ_AHEAD (NET_READ_SIZE / SSL3_RT_MAX_PLAIN_LENGTH * SSL3_RT_MAX_PACKET_SIZE)
+
 static const unsigned char alpn_h2[] = {2, 'h', '2'};
 
 /* ---- what both sides have in common ---- */
@@ -57,7 +60,7 @@ static SSL_CTX *tls_new(const SSL_METHOD *method) {
     SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(tls, 1);
-    SSL_CTX_set_default_read_buffer_len(tls, NET_READ_SIZE);
+    SSL_CTX_set_default_read_buffer_len(tls, TLS_READ_AHEAD);
     return STEAL(tls);
 }
 
