@@ -10,7 +10,6 @@
 #include "grpc/server.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -31,8 +30,8 @@ const struct grpc_route *server_find_route(const struct grpc_server *server, str
 
 static int add_route(struct grpc_server *server, const struct grpc_service *service,
                      const struct grpc_method *method) {
-    char *path;
-    if (asprintf(&path, "/%s/%s", service->name, method->name) < 0)
+    char *path = mem_format("/%s/%s", service->name, method->name);
+    if (!path)
         return -ENOMEM;
     struct grpc_route *route = &server->routes[server->n_routes++];
     *route = (struct grpc_route){method, service, path};
