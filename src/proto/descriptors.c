@@ -3,7 +3,7 @@
 
 /* The bytes, as a list of numbers, that the build makes with protoc. */
 static const uint8_t file_set[] = {
-#include "descriptor_set.inc"
+#include "proto/descriptor_set.inc"
 };
 
 struct bytes descriptors_file_set(void) {
