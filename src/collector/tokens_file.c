@@ -4,6 +4,7 @@
  * it, synced, renamed; a server that reads it at the same time sees the old one or the new one.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
