@@ -122,6 +122,7 @@ static void socket_letter_deliver(struct letter *letter) {
     struct grpc_worker *worker = mail->worker;
     struct net_socket socket = mail->socket;
     mem_free(mail);
+    net_loop_renew(&worker->loop);
     atomic_fetch_sub(&worker->n_coming, 1);
     if (worker->life == WORKER_RUNNING)
         connection_accept(worker, &socket);
