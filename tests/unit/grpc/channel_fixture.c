@@ -138,6 +138,31 @@ static void send_gzip(struct peer_call *call) {
     buf_fini(&packed);
 }
 
+static void send_bomb(struct peer_call *call) {
+    static const uint8_t zeros[1 << 20];
+    struct buf packed;
+    buf_init(&packed, 2 * sizeof(zeros));
+    assert_int_equal(grpc_gzip(bytes_of(zeros, sizeof(zeros)), &packed), 0);
+    uint8_t prefix[GRPC_PREFIX_SIZE];
+    grpc_framing_write_prefix(prefix, true, buf_len(&packed));
+    peer_respond(call);
+    peer_send_raw(call, bytes_of(prefix, sizeof(prefix)));
+    peer_send_raw(call, buf_bytes(&packed));
+    buf_fini(&packed);
+}
+
+static void send_compressed_by_nothing(struct peer_call *call) {
+    const struct h2_field fields[] = {peer_field(":status", "200"),
+                                      peer_field("content-type", "application/grpc")};
+    assert_int_equal(h2_stream_respond(call->stream, fields, ARRAY_LEN(fields), false), 0);
+    peer_send_raw(call, bytes_of("\1\0\0\0\4junk", 9));
+}
+
+static void refuse(struct peer_call *call) {
+    peer_respond(call);
+    peer_finish(call, "8");
+}
+
 static void send_unpacked(struct peer_call *call, const struct grpc_message *message) {
     struct buf plain;
     buf_init(&plain, 1 << 20);
@@ -171,6 +196,9 @@ static const struct peer_behaviour behaviours[] = {
     {.path = "/bad-flag", .request = send_bad_flag},
     {.path = "/too-large", .request = send_too_large},
     {.path = "/no-gzip", .request = send_no_gzip},
+    {.path = "/bomb", .request = send_bomb},
+    {.path = "/by-nothing", .request = send_compressed_by_nothing},
+    {.path = "/refuse", .request = refuse},
     {.path = "/gzip", .request = send_gzip},
     {.path = "/unpack", .request = respond, .message = send_unpacked, .ended = finish_ok},
     {.path = "/early", .request = respond, .message = finish_early},

@@ -170,6 +170,8 @@ static const struct h2_ops session_ops = {
 
 static void conn_opened(void *user) {
     struct peer_conn *conn = user;
+    if (conn->peer->is_mute)
+        return;
     int r = h2_session_new(H2_SERVER, &session_ops, conn, conn->peer->loop->now_ns, &conn->session);
     if (r) {
         net_conn_abort(conn->net, "no memory");

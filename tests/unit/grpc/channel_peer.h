@@ -52,6 +52,7 @@ struct peer {
     const struct peer_behaviour *behaviours; /* the last one's path is NULL */
     uint32_t max_streams;                    /* what its SETTINGS say; 0: http2's own limit */
     bool takes_no_calls;                     /* its SETTINGS say 0, and a GOAWAY follows */
+    bool is_mute;                            /* says nothing at all */
 
     /* Not from the heap: a test lets its allocations fail and counts them. */
     struct peer_conn conn_pool[PEER_MAX_CONNS];

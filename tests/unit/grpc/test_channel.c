@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "channel_fixture.h"
 #include "grpc/limits.h"
+#include "http2/limits.h"
 #include "net/tls.h"
 #include "unit.h"
 
@@ -45,6 +47,28 @@ static void test_attempt_has_a_limit(void **state) {
     assert_status(&told, GRPC_UNAVAILABLE, NULL);
     assert_non_null(strstr(told.text, "the server did not answer in time"));
     assert_int_equal(fixture->channel->state, CHANNEL_BACKING_OFF);
+}
+
+static uint64_t late_ns;
+
+static uint64_t late_clock(void) {
+    return late_ns;
+}
+
+static void test_server_without_settings_is_given_up(void **state) {
+    struct fixture *fixture = *state;
+    struct told told = {0};
+    fixture->peer.is_mute = true;
+    told_start(&told, fixture, "/echo");
+    while (!fixture->channel->current->session)
+        fixture_turn(fixture);
+    late_ns = fixture->loop.now_ns + H2_SETTINGS_TIMEOUT_S * NS_PER_S;
+    fixture->loop.clock = late_clock;
+    net_loop_tick(&fixture->loop);
+    told_wait(&told);
+    assert_status(&told, GRPC_UNAVAILABLE, NULL);
+    assert_non_null(strstr(told.text, "cannot connect to 127.0.0.1"));
+    assert_non_null(strstr(told.text, "no HTTP/2 SETTINGS in time"));
 }
 
 static void test_refused_connection_fails_the_calls_with_its_words(void **state) {
@@ -92,9 +116,11 @@ static void test_backoff_grows_and_starts_anew_when_the_server_is_back(void **st
 
 static void test_deadline_passes_while_a_call_waits_for_ready(void **state) {
     struct fixture *fixture = *state;
-    struct told told = {0};
+    struct told failed = {0}, told = {0};
     peer_stop_listening(&fixture->peer);
     fixture_turn(fixture);
+    told_start(&failed, fixture, "/echo");
+    told_wait(&failed);
     told_start_with(&told, fixture,
                     &(struct grpc_call_options){.path = "/echo",
                                                 .timeout_ns = UINT64_C(20) * 1000000,
@@ -144,6 +170,42 @@ static void test_goaway_lets_calls_finish_and_sends_new_ones_elsewhere(void **st
     while (fixture->channel->n_conns > 1)
         fixture_turn(fixture);
     assert_null(fixture->channel->draining);
+}
+
+/* It has never left, so it does not matter that this server is going away. */
+static void test_waiting_call_moves_to_the_next_connection(void **state) {
+    struct fixture *fixture = *state;
+    struct told running = {0}, waiting = {0};
+    fixture->peer.max_streams = 1;
+    told_start(&running, fixture, "/echo");
+    told_send(&running, "on");
+    fixture_run(fixture, &running.n_messages, 1);
+    told_start(&waiting, fixture, "/echo");
+    told_send(&waiting, "moved");
+    grpc_client_call_half_close(waiting.call);
+    fixture_turn(fixture);
+    assert_int_equal(fixture->channel->n_waiting, 1);
+    peer_drain(&fixture->peer);
+    told_wait(&waiting);
+    assert_status(&waiting, GRPC_OK, "");
+    assert_last(&waiting, "moved");
+    assert_int_equal(fixture->peer.n_accepted, 2);
+    grpc_client_call_half_close(running.call);
+    told_wait(&running);
+    assert_status(&running, GRPC_OK, "");
+}
+
+static void test_close_ends_the_draining_connection_too(void **state) {
+    struct fixture *fixture = *state;
+    struct told told = {0};
+    told_start(&told, fixture, "/echo");
+    told_send(&told, "on");
+    fixture_run(fixture, &told.n_messages, 1);
+    peer_drain(&fixture->peer);
+    fixture_run_to(fixture, CHANNEL_IDLE);
+    grpc_channel_close(STEAL(fixture->channel));
+    assert_status(&told, GRPC_CANCELLED, "the channel was closed");
+    fixture_run(fixture, &fixture->peer.n_closed, 1);
 }
 
 static void test_second_goaway_ends_the_older_connection(void **state) {
@@ -237,6 +299,27 @@ static void test_unsent_messages_are_bounded(void **state) {
     grpc_client_call_cancel(told.call);
     told_wait(&told);
     assert_status(&told, GRPC_CANCELLED, NULL);
+}
+
+/* Each call's messages fit into its own buffer, all of them not into a connection's queue. */
+static void test_connection_that_cannot_queue_all_that_waited_fails_the_last(void **state) {
+    struct told told[H2_MAX_CONNECTION_QUEUE / GRPC_MAX_MESSAGE] = {0};
+    size_t last = ARRAY_LEN(told) - 1;
+    for (size_t i = 0; i <= last; i++) {
+        uint8_t *room;
+        told_start(&told[i], *state, "/count");
+        assert_int_equal(grpc_client_call_reserve(told[i].call, GRPC_MAX_MESSAGE, &room), 0);
+        memset(room, 0, GRPC_MAX_MESSAGE);
+        grpc_client_call_commit(told[i].call);
+        grpc_client_call_half_close(told[i].call);
+    }
+    for (size_t i = 0; i < last; i++) {
+        told_wait(&told[i]);
+        assert_status(&told[i], GRPC_OK, "");
+    }
+    told_wait(&told[last]);
+    assert_status(&told[last], GRPC_RESOURCE_EXHAUSTED, NULL);
+    assert_non_null(strstr(told[last].text, "too much is queued for 127.0.0.1"));
 }
 
 /* ---- closing ---- */
@@ -425,18 +508,22 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_channel_connects_at_the_first_call),
         TEST(test_attempt_has_a_limit),
+        TEST(test_server_without_settings_is_given_up),
         TEST(test_refused_connection_fails_the_calls_with_its_words),
         TEST(test_backoff_grows_and_starts_anew_when_the_server_is_back),
         TEST(test_deadline_passes_while_a_call_waits_for_ready),
         TEST(test_calls_of_a_closed_connection_are_unavailable),
         TEST(test_goaway_lets_calls_finish_and_sends_new_ones_elsewhere),
+        TEST(test_waiting_call_moves_to_the_next_connection),
         TEST(test_second_goaway_ends_the_older_connection),
         TEST(test_server_that_only_says_goaway_is_backed_off_from),
         TEST(test_last_stream_number_brings_a_new_connection),
         TEST(test_calls_beyond_the_stream_limit_wait_and_succeed),
         TEST(test_too_many_waiting_calls_are_refused),
         TEST(test_unsent_messages_are_bounded),
+        TEST(test_connection_that_cannot_queue_all_that_waited_fails_the_last),
         TEST(test_close_cancels_calls_from_inside),
+        TEST(test_close_ends_the_draining_connection_too),
         TEST(test_close_inside_a_message_is_fine),
         TEST(test_close_inside_a_held_message_is_fine),
         TEST(test_close_inside_a_status_is_fine),

@@ -6,6 +6,7 @@
 #include "channel_fixture.h"
 #include "grpc/limits.h"
 #include "http2/limits.h"
+#include "proto/health.pb-c.h"
 #include "unit.h"
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -243,6 +244,10 @@ static void test_bad_messages_end_the_call(void **state) {
         {"/bad-flag", GRPC_INTERNAL, "the server's bytes are no gRPC messages"},
         {"/too-large", GRPC_RESOURCE_EXHAUSTED, "the server sent a message over 4194304 bytes"},
         {"/no-gzip", GRPC_INTERNAL, "the server sent a message that is no gzip data"},
+        {"/bomb", GRPC_RESOURCE_EXHAUSTED,
+         "the server sent a message that decompresses to too much"},
+        {"/by-nothing", GRPC_INTERNAL,
+         "the server compressed a message with what it did not name or we lack"},
     };
     struct fixture *fixture = *state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -288,32 +293,57 @@ static void test_server_that_ends_early_ends_the_sending(void **state) {
     assert_int_equal(fixture->channel->state, CHANNEL_READY);
 }
 
+static void test_what_a_server_does_not_want_is_not_kept_queued(void **state) {
+    struct fixture *fixture = *state;
+    struct told first = {0}, told = {0};
+    uint8_t *room;
+    told_call(&first, fixture, "/echo", "connected");
+    told_start(&told, fixture, "/refuse");
+    assert_int_equal(grpc_client_call_reserve(told.call, GRPC_MAX_MESSAGE, &room), 0);
+    memset(room, 0, GRPC_MAX_MESSAGE);
+    grpc_client_call_commit(told.call);
+    grpc_client_call_half_close(told.call);
+    told_wait(&told);
+    assert_status(&told, GRPC_RESOURCE_EXHAUSTED, "");
+    fixture_run(fixture, &fixture->peer.n_closed, 2);
+    assert_int_equal(fixture->peer.last_error, H2_CANCEL);
+}
+
 /* ---- deadlines and cancelling ---- */
 
 static void test_deadline_passes_while_the_server_is_silent(void **state) {
     struct fixture *fixture = *state;
-    struct told told = {0};
+    struct told first = {0}, told = {0};
+    told_call(&first, fixture, "/echo", "connected");
     told_start_with(
         &told, fixture,
-        &(struct grpc_call_options){.path = "/silent", .timeout_ns = UINT64_C(50) * 1000000});
+        &(struct grpc_call_options){.path = "/silent", .timeout_ns = UINT64_C(30) * 1000000});
     told_wait(&told);
     assert_status(&told, GRPC_DEADLINE_EXCEEDED, "the deadline has passed");
-    fixture_run(fixture, &fixture->peer.n_closed, 1);
+    fixture_run(fixture, &fixture->peer.n_closed, 2);
     assert_int_equal(fixture->peer.last_error, H2_CANCEL);
 }
 
-static void test_soonest_deadline_comes_first(void **state) {
+static struct told *later;
+
+static void assert_later_one_runs(struct told *told) {
+    (void)told;
+    assert_int_equal(later->n_status, 0);
+}
+
+static void test_deadlines_pass_in_their_order(void **state) {
     struct fixture *fixture = *state;
-    struct told late = {0}, soon = {0};
+    struct told late = {0}, soon = {.on_status = assert_later_one_runs};
+    later = &late;
     told_start_with(
         &late, fixture,
-        &(struct grpc_call_options){.path = "/silent", .timeout_ns = UINT64_C(60) * 1000000});
+        &(struct grpc_call_options){.path = "/silent", .timeout_ns = UINT64_C(30) * 1000000});
     told_start_with(
         &soon, fixture,
         &(struct grpc_call_options){.path = "/silent", .timeout_ns = UINT64_C(10) * 1000000});
-    told_wait(&soon);
-    assert_int_equal(late.n_status, 0);
     told_wait(&late);
+    assert_status(&soon, GRPC_DEADLINE_EXCEEDED, NULL);
+    assert_status(&late, GRPC_DEADLINE_EXCEEDED, NULL);
 }
 
 static void test_server_that_says_cancelled_after_the_deadline_is_overruled(void **state) {
@@ -322,6 +352,22 @@ static void test_server_that_says_cancelled_after_the_deadline_is_overruled(void
     told_start_with(
         &told, fixture,
         &(struct grpc_call_options){.path = "/cancelled", .timeout_ns = UINT64_C(3600000000000)});
+    deadlines_remove(&fixture->channel->deadlines, &told.call->deadline);
+    told.call->deadline.at_ns = 1;
+    told_wait(&told);
+    assert_status(&told, GRPC_DEADLINE_EXCEEDED, "the deadline has passed");
+}
+
+static void test_reset_after_the_deadline_counts_as_the_deadline(void **state) {
+    struct fixture *fixture = *state;
+    struct told told = {0};
+    const char code[] = {(char)('a' + H2_CANCEL), '\0'};
+    const struct grpc_entry entry = {bytes_str("x-code"), bytes_str(code)};
+    told_start_with(&told, fixture,
+                    &(struct grpc_call_options){.path = "/reset",
+                                                .timeout_ns = UINT64_C(3600000000000),
+                                                .metadata = &entry,
+                                                .n_metadata = 1});
     deadlines_remove(&fixture->channel->deadlines, &told.call->deadline);
     told.call->deadline.at_ns = 1;
     told_wait(&told);
@@ -439,6 +485,33 @@ static void test_busy_call_becomes_writable(void **state) {
     assert_last(&told, text);
 }
 
+static void test_protobuf_message_is_packed_in_place(void **state) {
+    struct told told = {0};
+    Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    request.service = (char *)"warm";
+    told_start(&told, *state, "/echo");
+    assert_int_equal(grpc_client_call_send(told.call, &request.base), 0);
+    grpc_client_call_half_close(told.call);
+    told_wait(&told);
+    assert_last(&told, "\n\4warm");
+}
+
+static void test_queue_is_bounded_for_compressed_messages_too(void **state) {
+    struct told told = {0};
+    uint8_t *room;
+    struct random random;
+    random_init(&random, 1);
+    told_start_with(&told, *state,
+                    &(struct grpc_call_options){.path = "/silent", .compresses = true});
+    assert_int_equal(grpc_client_call_reserve(told.call, GRPC_MAX_MESSAGE, &room), 0);
+    for (size_t i = 0; i < GRPC_MAX_MESSAGE; i++)
+        room[i] = (uint8_t)random_u64(&random); /* so that gzip gains nothing */
+    grpc_client_call_commit(told.call);
+    assert_int_equal(grpc_client_call_reserve(told.call, GRPC_MAX_MESSAGE, &room), -ENOBUFS);
+    grpc_client_call_cancel(told.call);
+    told_wait(&told);
+}
+
 static void test_queue_is_bounded(void **state) {
     struct told told = {0};
     uint8_t *room;
@@ -486,9 +559,11 @@ int main(void) {
         TEST(test_request_that_http2_does_not_carry_ends_the_call),
         TEST(test_compressed_answer_is_unpacked),
         TEST(test_server_that_ends_early_ends_the_sending),
+        TEST(test_what_a_server_does_not_want_is_not_kept_queued),
         TEST(test_deadline_passes_while_the_server_is_silent),
-        TEST(test_soonest_deadline_comes_first),
+        TEST(test_deadlines_pass_in_their_order),
         TEST(test_server_that_says_cancelled_after_the_deadline_is_overruled),
+        TEST(test_reset_after_the_deadline_counts_as_the_deadline),
         TEST(test_server_that_says_cancelled_before_the_deadline_is_believed),
         TEST(test_cancel_is_told_from_the_loop_and_reaches_the_server),
         TEST(test_sending_after_the_end_does_nothing),
@@ -496,7 +571,9 @@ int main(void) {
         TEST(test_hold_closes_the_servers_window),
         TEST(test_held_call_can_be_cancelled),
         TEST(test_busy_call_becomes_writable),
+        TEST(test_protobuf_message_is_packed_in_place),
         TEST(test_queue_is_bounded),
+        TEST(test_queue_is_bounded_for_compressed_messages_too),
         TEST(test_messages_on_an_open_call_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
