@@ -194,11 +194,8 @@ uint16_t grpc_server_port(const struct grpc_server *server, size_t n) {
 
 /* ---- start and stop ---- */
 
-int grpc_server_start(struct grpc_server *server) {
-    int r = mailbox_init(&server->mailbox, &server->loop->uv);
-    if (r)
-        return err_trace(r);
-    server->has_started = true;
+static int start_workers(struct grpc_server *server) {
+    int r = 0;
     for (unsigned i = 0; i < server->n_workers && !r; i++) {
         struct grpc_worker *worker = &server->workers[i];
         if (server->hooks.worker_init)
@@ -210,6 +207,21 @@ int grpc_server_start(struct grpc_server *server) {
         server->n_running += r == 0;
     }
     return err_trace(r);
+}
+
+int grpc_server_start(struct grpc_server *server) {
+    int r = mailbox_init(&server->mailbox, &server->loop->uv);
+    if (r)
+        return err_trace(r);
+    r = start_workers(server);
+    if (r) {
+        for (unsigned i = 0; i < server->n_running; i++)
+            worker_stop(&server->workers[i], 0); /* grpc_server_free() waits for them */
+        mailbox_close(&server->mailbox, mailbox_fini);
+        return r;
+    }
+    server->has_started = true;
+    return 0;
 }
 
 static void on_mailbox_closed(struct mailbox *mailbox) {
@@ -245,7 +257,7 @@ static void ended_letter_deliver(struct letter *letter) {
 
 void server_worker_ended(struct grpc_worker *worker) {
     worker->ended.deliver = ended_letter_deliver;
-    int r = mailbox_post(&worker->server->mailbox, &worker->ended);
-    assert(r == 0); /* it is closed only when all have said so */
-    (void)r;
+    if (mailbox_post(&worker->server->mailbox, &worker->ended)) {
+        /* The start failed: nobody waits for the letter. */
+    }
 }
