@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame of every verb that is a client. The process has one loop and one channel; standard
+ * output is flushed once for each turn of the loop, so a line is out as soon as its message came,
+ * and a million lines cost few writes.
+ *
+ * When whoever reads our output has gone (`thermograph get ... | head`), the verb ends at once and
+ * without a word.
+ */
+#include "cli/client.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/hints.h"
+#include "net/tls.h"
+
+#define DEFAULT_PORT 50051
+
+/* ---- words ---- */
+
+void say_failure(const struct options *options, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "thermograph: %s: ", options->verb->name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int say_usage(const struct options *options, const struct err_text *why) {
+    say_failure(options, "%s", why->text);
+    return EXIT_USAGE;
+}
+
+void client_fail(struct client *client, enum grpc_status status, const char *text) {
+    struct hint_situation situation = {
+        .has_token = options_given(client->options, OPTION_TOKEN) ||
+                     options_given(client->options, OPTION_TOKEN_FILE),
+    };
+    struct err_text unused;
+    int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);
+    (void)r; /* it was checked when the client was opened */
+    if (client->is_finished)
+        return;
+    const char *hint = hint_for(status, text, situation);
+    fflush(stdout);
+    say_failure(client->options, "%s: %s%s%s%s", grpc_status_name(status), text, hint ? " (" : "",
+                hint ? hint : "", hint ? ")" : "");
+    client_finish(client, EXIT_FAILED);
+}
+
+/* ---- the token ---- */
+
+int client_read_token(FILE *file, const char *name, struct client_token *token,
+                      struct err_text *why) {
+    if (!fgets(token->text, sizeof(token->text), file)) {
+        int r = ferror(file) ? -errno : -EINVAL;
+        err_say(why, "%s: %s", name, ferror(file) ? strerror(errno) : "there is no token in it");
+        return r;
+    }
+    size_t len = strcspn(token->text, "\r\n");
+    token->text[len] = '\0';
+    while (len > 0 && token->text[len - 1] == ' ')
+        token->text[--len] = '\0';
+    if (len > 0 && !strchr(token->text, ' '))
+        return 0;
+    err_say(why, "%s: its first line is no token", name);
+    return -EINVAL;
+}
+
+static void warn_if_others_can_read(const struct options *options, FILE *file, const char *name) {
+    struct stat stat;
+    if (fstat(fileno(file), &stat) == 0 && S_ISREG(stat.st_mode) && (stat.st_mode & S_IROTH))
+        say_failure(options, "warning: %s can be read by every user here; run: chmod 600 %s", name,
+                    name);
+}
+
+static int read_token_file(const struct options *options, struct client_token *token,
+                           struct err_text *why) {
+    const char *name = options_text(options, OPTION_TOKEN_FILE);
+    FILE *file = fopen(name, "re");
+    if (!file) {
+        err_say(why, "%s: %s", name, strerror(errno));
+        return options_blame(options, OPTION_TOKEN_FILE, why);
+    }
+    int r = client_read_token(file, name, token, why);
+    if (r == 0)
+        warn_if_others_can_read(options, file, name);
+    fclose(file);
+    return r ? options_blame(options, OPTION_TOKEN_FILE, why) : 0;
+}
+
+/* Of --token and --token-file the one from the stronger source counts. `*text` may become NULL. */
+static int choose_token(const struct options *options, struct client_token *token,
+                        const char **text, struct err_text *why) {
+    enum option_source direct = options->values[OPTION_TOKEN].source;
+    enum option_source in_file = options->values[OPTION_TOKEN_FILE].source;
+    *text = NULL;
+    if (direct == in_file && direct != SOURCE_NONE) {
+        err_say(why, "there is a token-file too; give one of them");
+        return options_blame(options, OPTION_TOKEN, why);
+    }
+    if (direct > in_file)
+        *text = options_text(options, OPTION_TOKEN);
+    if (direct >= in_file)
+        return 0;
+    *text = token->text;
+    return read_token_file(options, token, why);
+}
+
+/* ---- opening ---- */
+
+/* Everything that is read from the options. 0, or -EINVAL with words. */
+struct client_settings {
+    struct grpc_channel_options channel;
+    struct client_token token;
+};
+
+static int read_settings(struct client *client, struct client_settings *settings,
+                         struct err_text *why) {
+    const struct options *options = client->options;
+    struct grpc_channel_options *channel = &settings->channel;
+    bool is_plaintext = false;
+    unsigned format = OUTPUT_TABLE;
+    const char *server = options_text(options, OPTION_SERVER);
+    if (net_address_parse(server, DEFAULT_PORT, &channel->address, why))
+        return options_blame(options, OPTION_SERVER, why);
+    int r = options_flag(options, OPTION_PLAINTEXT, &is_plaintext, why);
+    if (r == 0)
+        r = options_duration(options, OPTION_TIMEOUT, &client->timeout_ns, why);
+    if (r == 0)
+        r = options_choice(options, OPTION_OUTPUT, output_formats, &format, why);
+    if (r == 0)
+        r = choose_token(options, &settings->token, &channel->token, why);
+    client->format = (enum output_format)format;
+    if (r || is_plaintext)
+        return r;
+    return net_tls_client_new(options_text(options, OPTION_CA), &channel->tls, why) ? -EINVAL : 0;
+}
+
+static void on_turn_ended(void *user) {
+    struct client *client = user;
+    if (fflush(stdout) == 0 || client->is_finished)
+        return;
+    if (errno != EPIPE)
+        say_failure(client->options, "cannot write: %s", strerror(errno));
+    client_finish(client, EXIT_FAILED);
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+    struct client *client = signal->data;
+    (void)number;
+    if (client->interrupted)
+        client->interrupted(client);
+    else
+        client_finish(client, EXIT_INTERRUPTED);
+}
+
+static void start_signals(struct client *client) {
+    uv_signal_init(&client->loop.uv, &client->sigint);
+    uv_signal_init(&client->loop.uv, &client->sigterm);
+    client->sigint.data = client->sigterm.data = client;
+    uv_signal_start(&client->sigint, on_signal, SIGINT);
+    uv_signal_start(&client->sigterm, on_signal, SIGTERM);
+}
+
+/* 0 or a negated errno. */
+static int start_loop(struct client *client, const struct grpc_channel_options *options) {
+    int r = net_loop_init(&client->loop, on_turn_ended, client);
+    if (r)
+        return r;
+    r = grpc_channel_new(&client->loop, options, &client->channel);
+    if (r) {
+        net_loop_close(&client->loop);
+        net_loop_run(&client->loop);
+        net_loop_fini(&client->loop);
+        return r;
+    }
+    start_signals(client);
+    return 0;
+}
+
+int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
+    struct client_settings settings = {.channel.user_agent = NULL};
+    struct err_text why;
+    client->options = options;
+    client->timeout_ns = timeout_ns;
+    if (read_settings(client, &settings, &why))
+        return say_usage(options, &why);
+    int r = start_loop(client, &settings.channel);
+    SSL_CTX_free(settings.channel.tls);
+    if (r == 0)
+        return EXIT_OK;
+    say_failure(options, "cannot start: %s", strerror(-r));
+    return EXIT_FAILED;
+}
+
+/* ---- running ---- */
+
+int client_call(struct client *client, const char *path, const struct grpc_client_ops *ops,
+                void *user, struct grpc_client_call **call) {
+    const struct grpc_call_options options = {.path = path, .timeout_ns = client->timeout_ns};
+    net_loop_renew(&client->loop);
+    int r = grpc_client_call_start(client->channel, &options, ops, user, call);
+    if (r == 0)
+        return 0;
+    client_fail(client, GRPC_INTERNAL, strerror(-r));
+    return -EINVAL;
+}
+
+void client_finish(struct client *client, int exit_status) {
+    if (client->is_finished)
+        return;
+    client->is_finished = true;
+    client->exit_status = exit_status;
+    if (client->closing)
+        client->closing(client);
+    grpc_channel_close(STEAL(client->channel));
+    uv_close((uv_handle_t *)&client->sigint, NULL);
+    uv_close((uv_handle_t *)&client->sigterm, NULL);
+    net_loop_close(&client->loop);
+}
+
+int client_run(struct client *client) {
+    net_loop_run(&client->loop);
+    net_loop_fini(&client->loop);
+    if (fflush(stdout) && client->exit_status == EXIT_OK) {
+        say_failure(client->options, "cannot write: %s", strerror(errno));
+        client->exit_status = EXIT_FAILED;
+    }
+    return client->exit_status;
+}

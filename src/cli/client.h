@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <uv.h>
+
+#include "base/clock.h"
+#include "cli/output.h"
+#include "cli/verb.h"
+#include "grpc/channel.h"
+#include "net/loop.h"
+
+/* How long a call with one answer may take when nobody says otherwise. */
+#define CLIENT_UNARY_TIMEOUT_NS (10 * NS_PER_S)
+
+/*
+ * What all verbs that call a server share: a channel made from the options, a loop to run it, the
+ * end by Ctrl-C, and words about failures.
+ *
+ *     client_open -> the verb starts its calls -> client_run ... client_finish (from a callback)
+ */
+struct client {
+    const struct options *options;
+    struct net_loop loop;
+    struct grpc_channel *channel;
+    uint64_t timeout_ns; /* of each call; 0: none */
+    enum output_format format;
+
+    /* Set by the verb, may stay NULL. On the end: it closes its own handles. */
+    void (*closing)(struct client *client);
+    /* SIGINT or SIGTERM came. Without it the verb ends with EXIT_INTERRUPTED. */
+    void (*interrupted)(struct client *client);
+
+    bool is_finished;
+    int exit_status;
+    uv_signal_t sigint;
+    uv_signal_t sigterm;
+};
+
+/*
+ * `timeout_ns` is what counts without --timeout; 0 is none. EXIT_OK, or another status after having
+ * said why.
+ */
+MUST_USE int client_open(struct client *client, const struct options *options, uint64_t timeout_ns);
+
+/* Runs until client_finish() and frees all. Returns the exit status. */
+MUST_USE int client_run(struct client *client);
+
+/* Starts a call with the client's timeout. What goes wrong is said and finishes the client. 0 or
+ * -EINVAL. */
+MUST_USE int client_call(struct client *client, const char *path, const struct grpc_client_ops *ops,
+                         void *user, struct grpc_client_call **call);
+
+/* Ends the run. Calls that still run are cancelled, and their status comes from inside. The first
+ * one counts. */
+void client_finish(struct client *client, int exit_status);
+
+/* Says why a call failed and what could be done, and finishes with EXIT_FAILED. Silent once the
+ * client is finished. */
+void client_fail(struct client *client, enum grpc_status status, const char *text);
+
+/* Says `thermograph: VERB: words` on standard error. */
+void say_failure(const struct options *options, const char *format, ...) PRINTF(2, 3);
+
+/* The same for wrong usage; returns EXIT_USAGE. */
+int say_usage(const struct options *options, const struct err_text *why);
+
+/* A token file's only line. 0 or a negated errno with words. */
+struct client_token {
+    char text[1088];
+};
+MUST_USE int client_read_token(FILE *file, const char *name, struct client_token *token,
+                               struct err_text *why);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/client.h"
+#include "cli/verb.h"
+#include "collector/limits.h"
+#include "proto/reading.h"
+#include "proto/sensor.pb-c.h"
+
+struct get {
+    struct client client;
+    struct output output;
+};
+
+/* Of one sensor: its name is no column of the table. CSV and JSON are what `stream` reads. */
+static const struct output_column columns[] = {
+    {"sensor_id", .type = OUTPUT_TEXT, .is_no_table = true},
+    {"temperature", .type = OUTPUT_NUMBER, .width = 11},
+    {"time", .type = OUTPUT_TEXT, .width = 30},
+    {"sequence", .type = OUTPUT_NUMBER},
+};
+
+static void print_reading(struct output *output, const struct reading *reading) {
+    char id[COLLECTOR_MAX_SENSOR_ID + 1];
+    size_t len = reading->sensor_id.len < sizeof(id) ? reading->sensor_id.len : sizeof(id) - 1;
+    if (len)
+        memcpy(id, reading->sensor_id.data, len);
+    id[len] = '\0';
+    struct decimal_text temperature = decimal_format(reading->temperature);
+    struct moment_text time = moment_format((struct moment){reading->seconds, reading->nanos});
+    struct output_number sequence = output_number(reading->sequence);
+    const char *const values[] = {id, temperature.text, time.text,
+                                  reading->sequence ? sequence.text : NULL};
+    output_record(output, values);
+}
+
+static void on_message(struct grpc_client_call *call, struct bytes message) {
+    struct get *get = grpc_client_call_user(call);
+    struct reading reading;
+    if (reading_decode(message, &reading))
+        client_fail(&get->client, GRPC_INTERNAL, "a message of the answer is no reading");
+    else
+        print_reading(&get->output, &reading);
+}
+
+static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
+    struct get *get = grpc_client_call_user(call);
+    if (status != GRPC_OK)
+        client_fail(&get->client, status, text);
+    if (!get->client.is_finished && get->output.n_records == 0 &&
+        get->output.format == OUTPUT_TABLE)
+        fputs("no readings\n", stderr);
+    client_finish(&get->client, EXIT_OK);
+}
+
+static const struct grpc_client_ops ops = {.message = on_message, .status = on_status};
+
+/* The protocol's ranges are in whole seconds. */
+static int read_second(const struct options *options, enum option_id id, int64_t *second,
+                       struct err_text *why) {
+    struct moment moment = {0, 0};
+    int r = options_moment(options, id, &moment, why);
+    if (r)
+        return r;
+    *second = moment.seconds;
+    if (moment.nanos == 0)
+        return 0;
+    if (strcmp(options_text(options, id), "now") == 0)
+        return 0;
+    err_say(why, "'%.80s' has a part of a second; a range is in whole seconds",
+            options_text(options, id));
+    return options_blame(options, id, why);
+}
+
+static int read_request(const struct options *options, SensorRequest *request,
+                        struct err_text *why) {
+    struct parse_range any = {1, UINT64_MAX};
+    bool is_newest = false;
+    int r = read_second(options, OPTION_START, &request->start_time, why);
+    if (r == 0)
+        r = read_second(options, OPTION_END, &request->end_time, why);
+    if (r == 0)
+        r = options_count(options, OPTION_LIMIT, any, &request->limit, why);
+    if (r == 0)
+        r = options_flag(options, OPTION_NEWEST, &is_newest, why);
+    request->newest_first = is_newest;
+    request->sensor_id = (char *)options->arguments[0];
+    return r;
+}
+
+static void start(struct get *get, const SensorRequest *request) {
+    struct grpc_client_call *call;
+    if (client_call(&get->client, "/SensorService/GetSensorReadings", &ops, get, &call))
+        return;
+    int r = grpc_client_call_send(call, &request->base);
+    if (r)
+        client_fail(&get->client, GRPC_INTERNAL, strerror(-r));
+    else
+        grpc_client_call_half_close(call);
+}
+
+static int run(const struct options *options) {
+    SensorRequest request = SENSOR_REQUEST__INIT;
+    struct get get = {0};
+    struct err_text why;
+    if (read_request(options, &request, &why))
+        return say_usage(options, &why);
+    int status = client_open(&get.client, options, 0);
+    if (status)
+        return status;
+    output_init(&get.output, stdout, get.client.format, columns, ARRAY_LEN(columns));
+    start(&get, &request);
+    return client_run(&get.client);
+}
+
+static const enum option_id get_options[] = {OPTION_START, OPTION_END, OPTION_LIMIT, OPTION_NEWEST};
+
+const struct verb verb_get = {
+    .name = "get",
+    .arguments = "SENSOR",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .summary = "Print the readings of a sensor, in order of time",
+    .more = "A range is from --start on and before --end. A sensor without readings gives none.\n\n"
+            "Examples:\n"
+            "  thermograph get boiler-3 --newest --limit 10\n"
+            "  thermograph get boiler-3 --start -1h\n"
+            "  thermograph get boiler-3 --start 2026-11-24 --end 2026-11-25 --output csv\n",
+    .options = get_options,
+    .n_options = ARRAY_LEN(get_options),
+    .calls_a_server = true,
+    .prints_records = true,
+    .run = run,
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/hints.h"
+
+#include <string.h>
+
+static const char *hint_for_connection(const char *text, struct hint_situation situation) {
+    if (strstr(text, "--ca") || strstr(text, "is the server running"))
+        return NULL; /* it says so itself */
+    if (strstr(text, "refused"))
+        return "is the server running there? --server names another";
+    if (strstr(text, "signed by no CA") || strstr(text, "certificate is signed"))
+        return "--ca FILE names the CA, such as certs/ca.crt";
+    if (strstr(text, "is not for"))
+        return "--server has to be one of the certificate's names";
+    if (!situation.is_plaintext && strstr(text, "does not speak TLS"))
+        return "a server without TLS needs --plaintext";
+    if (situation.is_plaintext)
+        return "a server with TLS cannot be called with --plaintext";
+    return NULL;
+}
+
+const char *hint_for(enum grpc_status status, const char *text, struct hint_situation situation) {
+    switch (status) {
+    case GRPC_UNAVAILABLE:
+        return hint_for_connection(text, situation);
+    case GRPC_UNAUTHENTICATED:
+        if (strstr(text, "without TLS"))
+            return "use TLS, or an address of this machine";
+        return situation.has_token ? "does the server's tokens file have this token?"
+                                   : "--token-file FILE names the file with the token";
+    case GRPC_DEADLINE_EXCEEDED:
+        return "--timeout gives it more time";
+    case GRPC_UNIMPLEMENTED:
+        return "is this a Thermograph server, and not an older one?";
+    default:
+        return NULL;
+    }
+}

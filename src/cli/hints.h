@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <stdbool.h>
+
+#include "grpc/status.h"
+
+/* What a person could do about a call that has failed, or NULL. `text` is the status message. */
+struct hint_situation {
+    bool has_token;
+    bool is_plaintext;
+};
+const char *hint_for(enum grpc_status status, const char *text, struct hint_situation situation);

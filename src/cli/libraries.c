@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/libraries.h"
+
+#include <nghttp2/nghttp2.h>
+#include <openssl/crypto.h>
+#include <protobuf-c/protobuf-c.h>
+#include <uv.h>
+#include <zlib.h>
+
+void libraries_list(struct library libraries[N_LIBRARIES]) {
+    libraries[0] = (struct library){"nghttp2", nghttp2_version(0)->version_str};
+    libraries[1] = (struct library){"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)};
+    libraries[2] = (struct library){"libuv", uv_version_string()};
+    libraries[3] = (struct library){"protobuf-c", protobuf_c_version()};
+    libraries[4] = (struct library){"zlib", zlibVersion()};
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of all options, and their values as types. Where values come from is
+ * options_command_line.c, options_file.c and, below, the environment.
+ *
+ * To add an option: its name in options.h, a line here, and the verb's own list. All else follows.
+ */
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/options_file.h"
+
+static const struct option_info table[N_OPTIONS] = {
+    /* a connection to a server */
+    [OPTION_SERVER] = {"server", 's', "HOST:PORT", .help = "Server to talk to",
+                       .standard = "127.0.0.1:50051"},
+    [OPTION_CA] = {"ca", 0, "FILE",
+                   .help =
+                       "CAs (PEM) that may have signed the server's certificate, instead of the "
+                       "system's"},
+    [OPTION_PLAINTEXT] = {"plaintext", 0, NULL, .help = "Connect without TLS"},
+    [OPTION_TOKEN] =
+        {"token", 0, "TOKEN",
+         .help = "Token to call with. Other users of this machine can see it in the list of "
+                 "processes: --token-file or THERMOGRAPH_TOKEN is safer"},
+    [OPTION_TOKEN_FILE] = {"token-file", 0, "FILE", .help = "File with the token to call with"},
+    [OPTION_TIMEOUT] = {"timeout", 0, "TIME",
+                        .help =
+                            "How long a call may take, such as 500ms or 1m (default: 10s; none for "
+                            "calls that stream)"},
+    [OPTION_OUTPUT] = {"output", 'o', "FORMAT", .help = "table, json (an object a line) or csv",
+                       .standard = "table"},
+
+    /* every verb */
+    [OPTION_CONFIG] = {"config", 0, "FILE", .help = "Configuration file (YAML): option: value"},
+    [OPTION_LOG_LEVEL] = {"log-level", 0, "LEVEL", .help = "error, warn, info or debug",
+                          .standard = "info"},
+    [OPTION_LOG_FORMAT] = {"log-format", 0, "FORMAT", .help = "text or json", .standard = "text"},
+
+    /* serve */
+    [OPTION_LISTEN] = {"listen", 0, "HOST:PORT",
+                       .help = "Address to listen on; may be repeated. :50051 is every interface",
+                       .standard = "127.0.0.1:50051", .is_list = true},
+    [OPTION_CERT] = {"cert", 0, "FILE", .help = "The server's certificate (PEM), with its chain"},
+    [OPTION_KEY] = {"key", 0, "FILE", .help = "The certificate's private key (PEM)"},
+    [OPTION_TOKENS] =
+        {"tokens", 0, "FILE",
+         .help = "File of tokens' hashes, made with `thermograph token'; a server reads it "
+                 "again when it changes"},
+    [OPTION_DATA] = {"data", 0, "DIR|none", .help = "Where to keep readings; none is in memory",
+                     .standard = "none"},
+    [OPTION_WORKERS] = {"workers", 0, "N",
+                        .help = "Threads that serve (default: one for each core)"},
+    [OPTION_MEMORY_LIMIT] = {"memory-limit", 0, "SIZE",
+                             .help = "Memory for readings; when it is full new ones are refused",
+                             .standard = "1G"},
+    [OPTION_MAX_FUTURE] = {"max-future", 0, "TIME",
+                           .help = "How far ahead of this machine's clock a reading's time may be",
+                           .standard = "86400"},
+    [OPTION_DRAIN_TIMEOUT] = {"drain-timeout", 0, "TIME",
+                              .help = "How long running calls may go on when the server is stopped",
+                              .standard = "10s"},
+    [OPTION_ALLOW_ANYONE] =
+        {"allow-anyone", 0, NULL,
+         .help = "Serve without --tokens: whoever can connect may read and write all"},
+    [OPTION_ALLOW_PLAINTEXT] =
+        {"allow-plaintext-from-network", 0, NULL,
+         .help = "Serve without TLS on an address that other machines can reach"},
+
+    /* readings */
+    [OPTION_TIME] = {"time", 0, "TIME", .help = "Time of the reading (default: now)"},
+    [OPTION_SEQUENCE] =
+        {"sequence", 0, "N",
+         .help = "The sender's own count: the same time and count again is a repeat, not "
+                 "stored twice"},
+    [OPTION_SENSOR] = {"sensor", 0, "ID", .help = "Sensor of lines that name none"},
+    [OPTION_START] = {"start", 0, "TIME",
+                      .help = "First time: 2026-11-24T10:00:00Z, 2026-11-24, -1h"},
+    [OPTION_END] = {"end", 0, "TIME", .help = "Time before which to stop"},
+    [OPTION_LIMIT] = {"limit", 0, "N", .help = "At most so many readings"},
+    [OPTION_NEWEST] = {"newest", 0, NULL, .help = "Latest first"},
+
+    /* simulate */
+    [OPTION_KIND] = {"kind", 0, "KIND",
+                     .help = "Calls to make: unary, client-stream, server-stream, chat",
+                     .standard = "unary"},
+    [OPTION_SENSORS] = {"sensors", 0, "N", .help = "Sensors (default: 3; 1000 in a data set)"},
+    [OPTION_PREFIX] =
+        {"prefix", 0, "NAME",
+         "Sensors are NAME-1, NAME-2, ... (default: the kind; `sensor' in a data set; "
+         "for server-stream, whatever there is)"},
+    [OPTION_MIN_DELAY] = {"min-delay", 0, "TIME", .help = "Shortest pause", .standard = "1s"},
+    [OPTION_MAX_DELAY] = {"max-delay", 0, "TIME", .help = "Longest pause", .standard = "5s"},
+    [OPTION_COUNT] = {"count", 0, "N", .help = "End after so many readings (server-stream: calls)"},
+    [OPTION_SEED] =
+        {"seed", 0, "N",
+         .help = "The same seed gives the same readings (default: random; 1 in a data set)"},
+    [OPTION_DATASET] =
+        {"dataset", 0, "A|B",
+         .help = "A data set without pauses, from --start on (2026-01-01). A: a reading of "
+                 "each sensor a second. B: at random intervals of 1 to 10 s, with "
+                 "nanoseconds"},
+    [OPTION_PRINT] = {"print", 0, NULL, .help = "Print the data set as CSV instead of sending it"},
+
+    /* token */
+    [OPTION_NAME] = {"name", 0, "NAME", .help = "Name of the token, for people and log lines"},
+    [OPTION_WRITE] = {"write", 0, "GLOB", .help = "Sensors it may write, such as `boiler-*'"},
+    [OPTION_READ] = {"read", 0, "GLOB", .help = "Sensors it may read"},
+};
+
+const struct option_info *option_info(enum option_id id) {
+    return &table[id];
+}
+
+const char *option_name(size_t id) {
+    return table[id].name;
+}
+
+struct option_variable option_variable(enum option_id id) {
+    struct option_variable variable;
+    int n = snprintf(variable.text, sizeof(variable.text), "THERMOGRAPH_");
+    for (const char *c = table[id].name; *c; c++)
+        variable.text[n++] = *c == '-' ? '_' : (char)toupper(*c);
+    variable.text[n] = '\0';
+    return variable;
+}
+
+/* ---- giving values ---- */
+
+void options_fini(struct options *options) {
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        mem_freep(&options->values[i].text);
+}
+
+/* Puts `text` behind a comma. 0 or -ENOMEM. */
+static int value_extend(struct option_value *value, const char *text) {
+    size_t len = strlen(value->text), more = strlen(text);
+    char *longer = mem_resize(value->text, len + more + 2, 1);
+    if (!longer)
+        return -ENOMEM;
+    longer[len] = ',';
+    memcpy(longer + len + 1, text, more + 1);
+    value->text = longer;
+    return 0;
+}
+
+int options_set(struct options *options, enum option_id id, enum option_source source,
+                const char *text) {
+    struct option_value *value = &options->values[id];
+    if (value->source > source)
+        return 0;
+    if (value->source == source && table[id].is_list)
+        return value_extend(value, text);
+    char *copy = mem_copy_text(text, strlen(text));
+    if (!copy)
+        return -ENOMEM;
+    mem_free(value->text);
+    *value = (struct option_value){copy, source};
+    return 0;
+}
+
+/* An empty variable is as good as none. */
+int options_read_environment(struct options *options) {
+    for (unsigned id = 0; id < N_OPTIONS; id++) {
+        const char *text = getenv(option_variable(id).text);
+        int r = text && *text ? options_set(options, id, SOURCE_ENVIRONMENT, text) : 0;
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- taking values ---- */
+
+const char *options_text(const struct options *options, enum option_id id) {
+    const char *text = options->values[id].text;
+    return text ? text : table[id].standard;
+}
+
+bool options_given(const struct options *options, enum option_id id) {
+    return options->values[id].text != NULL;
+}
+
+int options_blame(const struct options *options, enum option_id id, struct err_text *why) {
+    struct err_text words = *why;
+    const char *name = table[id].name;
+    const char *file = options_text(options, OPTION_CONFIG);
+    switch (options->values[id].source) {
+    case SOURCE_FILE:
+        err_say(why, "%s:%ld: %s: %s", file, options_file_line(file, name), name, words.text);
+        break;
+    case SOURCE_ENVIRONMENT:
+        err_say(why, "%s: %s", option_variable(id).text, words.text);
+        break;
+    default:
+        err_say(why, "--%s: %s", name, words.text);
+        break;
+    }
+    return -EINVAL;
+}
+
+int options_flag(const struct options *options, enum option_id id, bool *flag,
+                 struct err_text *why) {
+    const char *text = options_text(options, id);
+    return text && parse_flag(text, flag, why) ? options_blame(options, id, why) : 0;
+}
+
+int options_duration(const struct options *options, enum option_id id, uint64_t *ns,
+                     struct err_text *why) {
+    const char *text = options_text(options, id);
+    return text && parse_duration(text, ns, why) ? options_blame(options, id, why) : 0;
+}
+
+int options_size(const struct options *options, enum option_id id, uint64_t *bytes,
+                 struct err_text *why) {
+    const char *text = options_text(options, id);
+    return text && parse_size(text, bytes, why) ? options_blame(options, id, why) : 0;
+}
+
+int options_count(const struct options *options, enum option_id id, struct parse_range range,
+                  uint64_t *count, struct err_text *why) {
+    const char *text = options_text(options, id);
+    return text && parse_count(text, range, count, why) ? options_blame(options, id, why) : 0;
+}
+
+int options_moment(const struct options *options, enum option_id id, struct moment *moment,
+                   struct err_text *why) {
+    const char *text = options_text(options, id);
+    return text && moment_parse(text, clock_wall_ns(), moment, why)
+               ? options_blame(options, id, why)
+               : 0;
+}
+
+int options_choice(const struct options *options, enum option_id id, const char *const *names,
+                   unsigned *index, struct err_text *why) {
+    const char *text = options_text(options, id);
+    char allowed[256] = "";
+    size_t n = 0;
+    if (!text)
+        return 0;
+    for (unsigned i = 0; names[i]; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *index = i;
+            return 0;
+        }
+        n += (size_t)snprintf(allowed + n, sizeof(allowed) - n, "%s%s", i ? ", " : "", names[i]);
+    }
+    err_say(why, "'%.80s' is none of: %s", text, allowed);
+    return options_blame(options, id, why);
+}

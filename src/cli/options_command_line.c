@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line of a verb, through argp: its options come from the table, its arguments are
+ * counted, and what goes below the options in --help is put together here.
+ *
+ * A temperature below zero looks like an option to getopt. So an argument that starts with a minus
+ * and a digit has its minus replaced by a byte that no option starts with, and gets it back when
+ * argp hands it out.
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/verb.h"
+
+enum {
+    KEY_BASE = 0x100, /* keys of options without a letter start here */
+    HIDDEN_MINUS = '\x01',
+    MAX_DOC = 400,
+    MAX_ENTRIES = N_OPTIONS + 8, /* with headings */
+};
+
+/* What argp needs while it runs. */
+struct command_line {
+    struct options *options;
+    struct argp_option entries[MAX_ENTRIES];
+    size_t n_entries;
+    char docs[N_OPTIONS][MAX_DOC];
+};
+
+static void hide_minus(char *argument) {
+    bool is_number = argument[0] == '-' && ((argument[1] >= '0' && argument[1] <= '9') ||
+                                            (argument[1] == '.' && argument[2] != '\0'));
+    if (is_number)
+        argument[0] = HIDDEN_MINUS;
+}
+
+static char *show_minus(char *argument) {
+    if (argument[0] == HIDDEN_MINUS)
+        argument[0] = '-';
+    return argument;
+}
+
+static void add_heading(struct command_line *line, const char *heading, int group) {
+    line->entries[line->n_entries++] = (struct argp_option){.doc = heading, .group = group};
+}
+
+static void add_option(struct command_line *line, enum option_id id, int group) {
+    const struct option_info *info = option_info(id);
+    if (info->standard)
+        snprintf(line->docs[id], MAX_DOC, "%s (default: %s)", info->help, info->standard);
+    else
+        snprintf(line->docs[id], MAX_DOC, "%s", info->help);
+    line->entries[line->n_entries++] = (struct argp_option){
+        .name = info->name,
+        .key = info->letter ? info->letter : KEY_BASE + (int)id,
+        .arg = info->argument,
+        .doc = line->docs[id],
+        .group = group,
+    };
+}
+
+static void add_options(struct command_line *line, const struct verb *verb) {
+    for (size_t i = 0; i < verb->n_options; i++)
+        add_option(line, verb->options[i], 1);
+    if (verb->prints_records)
+        add_option(line, OPTION_OUTPUT, 1);
+    if (verb->calls_a_server) {
+        add_heading(line, "The connection:", 2);
+        for (unsigned id = OPTION_SERVER; id <= OPTION_TIMEOUT; id++)
+            add_option(line, id, 2);
+    }
+    add_heading(line, "In general:", 3);
+    for (unsigned id = OPTION_CONFIG; id <= OPTION_LOG_FORMAT; id++)
+        add_option(line, id, 3);
+    line->entries[line->n_entries++] =
+        (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN, .group = -1};
+}
+
+static enum option_id id_of_key(int key) {
+    if (key >= KEY_BASE && key < KEY_BASE + N_OPTIONS)
+        return (enum option_id)(key - KEY_BASE);
+    unsigned id = 0;
+    while (id < N_OPTIONS && (key <= 0 || option_info(id)->letter != key))
+        id++;
+    return (enum option_id)id;
+}
+
+static error_t take_argument(struct argp_state *state, char *argument) {
+    const struct command_line *line = state->input;
+    struct options *options = line->options;
+    if (options->n_arguments == options->verb->max_arguments)
+        argp_error(state, "there is an argument too many: '%s'", show_minus(argument));
+    options->arguments[options->n_arguments++] = show_minus(argument);
+    return 0;
+}
+
+static error_t take_key(int key, char *argument, struct argp_state *state) {
+    const struct command_line *line = state->input;
+    struct options *options = line->options;
+    if (key == ARGP_KEY_ARG)
+        return take_argument(state, argument);
+    if (key == 'h')
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+    if (key == ARGP_KEY_END && options->n_arguments < options->verb->min_arguments)
+        argp_error(state, "this takes: %s", options->verb->arguments);
+    enum option_id id = id_of_key(key);
+    if (id == N_OPTIONS)
+        return ARGP_ERR_UNKNOWN;
+    const char *text = argument ? show_minus(argument) : "true";
+    return options_set(options, id, SOURCE_COMMAND_LINE, text) ? ENOMEM : 0;
+}
+
+/* What stands above and below the options in --help. NULL when memory runs out. */
+static char *print_doc(const struct verb *verb) {
+    char *doc = NULL;
+    size_t len;
+    FILE *out = open_memstream(&doc, &len);
+    if (!out)
+        return NULL;
+    fprintf(out,
+            "%s\v%s\n"
+            "Every option can also come from the environment (--log-level from "
+            "THERMOGRAPH_LOG_LEVEL) or from the configuration file (log-level: debug). The command "
+            "line comes first, then the environment, then the file.\n\n"
+            "Exit status: 0 success, 1 failure, 2 wrong usage.",
+            verb->summary, verb->more);
+    fclose(out);
+    return doc;
+}
+
+/* 0 or -ENOMEM; wrong usage and --help end the program. */
+static int read_command_line(struct options *options, int argc, char **argv) {
+    CLEANUP(mem_freep) struct command_line *line = mem_new(struct command_line);
+    CLEANUP(mem_freep) char *doc = print_doc(options->verb);
+    char name[64];
+    if (!line || !doc)
+        return -ENOMEM;
+    snprintf(name, sizeof(name), "thermograph %s", options->verb->name);
+    line->options = options;
+    add_options(line, options->verb);
+    const struct argp argp = {
+        .options = line->entries,
+        .parser = take_key,
+        .args_doc = options->verb->arguments,
+        .doc = doc,
+    };
+    for (int i = 1; i < argc; i++)
+        hide_minus(argv[i]);
+    argv[0] = name;
+    argp_err_exit_status = EXIT_USAGE;
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* its note below the options is noise here */
+    return argp_parse(&argp, argc, argv, 0, NULL, line) ? -ENOMEM : 0;
+}
+
+int options_read(struct options *options, const struct verb *verb, int argc, char **argv,
+                 struct err_text *why) {
+    *options = (struct options){.verb = verb};
+    int r = read_command_line(options, argc, argv);
+    if (r == 0)
+        r = options_read_environment(options);
+    if (r) {
+        err_say(why, "out of memory");
+        return r;
+    }
+    const char *file = options_text(options, OPTION_CONFIG);
+    return file ? options_read_file(options, file, why) : 0;
+}

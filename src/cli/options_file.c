@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file: YAML, one `option: value` a line, the same names as on the command line.
+ *
+ *     server: grpc-server:50051
+ *     ca: certs/ca.crt
+ *     token-file: token
+ *
+ * The schema that libcyaml checks it against is made from the table of options. All values are read
+ * as text; the verb that uses one turns it into its type. So one file can serve several verbs.
+ */
+#include "cli/options_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/yamlfile.h"
+#include "cli/nearest.h"
+#include "cli/options.h"
+
+struct file_values {
+    char *text[N_OPTIONS];
+};
+
+/* Longer values are a mistake; a token has at most 1,024 bytes. */
+enum {
+    FILE_VALUE_MAX = 4096
+};
+
+static void fill_fields(cyaml_schema_field_t fields[N_OPTIONS + 1]) {
+    static const cyaml_schema_field_t model =
+        CYAML_FIELD_STRING_PTR("", CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL,
+                               struct file_values, text[0], 0, FILE_VALUE_MAX);
+    for (size_t id = 0; id < N_OPTIONS; id++) {
+        fields[id] = model;
+        fields[id].key = option_name(id);
+        fields[id].data_offset = (uint32_t)(id * sizeof(char *));
+    }
+    fields[N_OPTIONS] = (cyaml_schema_field_t)CYAML_FIELD_END;
+}
+
+/* libcyaml names the key that it does not know; what is allowed is for us to say. */
+static void explain_unknown_key(struct err_text *why) {
+    static const char marker[] = "Unexpected key: ";
+    struct err_text words = *why;
+    char *at = strstr(words.text, marker);
+    if (!at)
+        return;
+    const char *key = at + strlen(marker);
+    const char *near = nearest_name(key, option_name, N_OPTIONS);
+    *at = '\0'; /* `FILE:LINE: ` stays */
+    if (near)
+        err_say(why, "%sthere is no option '%.80s'; did you mean '%s'?", words.text, key, near);
+    else
+        err_say(why,
+                "%sthere is no option '%.80s'; allowed are the options' names without the dashes, "
+                "such as server, ca, token-file, listen (see `thermograph help VERB')",
+                words.text, key);
+}
+
+/* 0 or -ENOMEM. */
+static int take_values(struct options *options, const struct file_values *values) {
+    for (unsigned id = 0; id < N_OPTIONS; id++) {
+        const char *text = values->text[id];
+        int r = text && *text ? options_set(options, id, SOURCE_FILE, text) : 0;
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+int options_read_file(struct options *options, const char *file, struct err_text *why) {
+    cyaml_schema_field_t fields[N_OPTIONS + 1];
+    const cyaml_schema_value_t schema = {
+        CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_values, fields),
+    };
+    struct file_values *values;
+    fill_fields(fields);
+    int r = yamlfile_load(file, &schema, (void **)&values, why);
+    if (r) {
+        explain_unknown_key(why);
+        return r;
+    }
+    if (!values)
+        return 0;
+    r = take_values(options, values);
+    if (r)
+        err_say(why, "out of memory");
+    yamlfile_free(&schema, values);
+    return r;
+}
+
+static bool line_has_key(const char *line, const char *key) {
+    size_t len = strlen(key);
+    line += strspn(line, " \t\"'");
+    if (strncmp(line, key, len) != 0)
+        return false;
+    line += len;
+    line += strspn(line, " \t\"'");
+    return *line == ':';
+}
+
+long options_file_line(const char *file, const char *key) {
+    CLEANUP(mem_freep) char *line = NULL;
+    size_t cap = 0;
+    long number = 1;
+    FILE *in = fopen(file, "re");
+    if (!in)
+        return 0;
+    while (getline(&line, &cap, in) >= 0 && !line_has_key(line, key))
+        number++;
+    if (feof(in))
+        number = 0;
+    fclose(in);
+    return number;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server as a program: puts store, collector, health, reflection and the gRPC server together,
+ * and takes them apart again in the opposite order.
+ *
+ *     STARTING -> SERVING -> DRAINING -> over
+ *                  SIGTERM    a second signal hurries
+ *
+ * SIGTERM and SIGINT: health says NOT_SERVING, running calls may finish for --drain-timeout, then
+ * the store ends. SIGHUP and a change of the tokens' file read the tokens again. Whatever keeps the
+ * server from starting is one line.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/client.h"
+#include "cli/libraries.h"
+#include "cli/serve_settings.h"
+#include "cli/verb.h"
+#include "collector/collector.h"
+#include "grpc/health.h"
+#include "grpc/reflection.h"
+#include "grpc/server.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "proto/descriptors.h"
+#include "store/backend.h"
+#include "store/memory.h"
+#include "store/store.h"
+
+enum {
+    TOKENS_WATCH_MS = 1000,
+    CERTIFICATE_WARN_DAYS = 30,
+    N_BUILT_IN_SERVICES = 3, /* health and both reflections */
+    N_SERVICES = COLLECTOR_N_SERVICES + N_BUILT_IN_SERVICES,
+};
+
+enum serve_state {
+    SERVE_STARTING,
+    SERVE_SERVING,
+    SERVE_DRAINING,
+};
+
+struct serve {
+    struct serve_settings settings;
+    enum serve_state state;
+    bool has_loop;
+    struct net_loop loop;
+    SSL_CTX *tls;
+    struct store *store;
+    struct collector *collector;
+    struct grpc_health *health;
+    const char *service_names[N_SERVICES]; /* borrowed by health and reflection */
+    struct grpc_reflection *reflection;
+    struct grpc_server *server;
+    uv_signal_t signals[3];
+    uv_fs_poll_t tokens_watch;
+};
+
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+/* ---- the parts ---- */
+
+static int say_errno(int r, const char *what, struct err_text *why) {
+    if (r)
+        err_say(why, "cannot start %s: %s", what, strerror(-r));
+    return r;
+}
+
+static int open_tls(struct serve *serve, struct err_text *why) {
+    const struct serve_settings *settings = &serve->settings;
+    int64_t expires_at;
+    if (!settings->cert)
+        return 0;
+    int r = net_tls_server_new(settings->cert, settings->key, &serve->tls, &expires_at, why);
+    if (r)
+        return r;
+    int64_t days = (expires_at - (int64_t)(clock_wall_ns() / NS_PER_S)) / 86400;
+    if (days < CERTIFICATE_WARN_DAYS)
+        log_warn("the certificate %s expires in %lld days", settings->cert, (long long)days);
+    return 0;
+}
+
+static int open_store(struct serve *serve, struct err_text *why) {
+    struct store_backend *backend;
+    int r = store_memory_new(serve->settings.memory_limit_bytes, &backend);
+    if (r)
+        return say_errno(r, "the store", why);
+    r = store_new(&serve->store, backend);
+    if (r)
+        backend->ops->free(backend);
+    return say_errno(r, "the store", why);
+}
+
+static int open_collector(struct serve *serve, struct err_text *why) {
+    const struct collector_options options = {
+        .store = serve->store,
+        .tokens_file = serve->settings.tokens,
+        .max_future_s = serve->settings.max_future_s,
+    };
+    return collector_new(&options, &serve->collector, why);
+}
+
+/* Health knows the collector's services; reflection lists those and the built-in ones. */
+static int open_health_and_reflection(struct serve *serve, struct err_text *why) {
+    const char **names = serve->service_names;
+    for (size_t i = 0; i < COLLECTOR_N_SERVICES; i++)
+        names[i] = collector_services(serve->collector)[i]->name;
+    names[COLLECTOR_N_SERVICES] = "grpc.health.v1.Health";
+    names[COLLECTOR_N_SERVICES + 1] = "grpc.reflection.v1.ServerReflection";
+    names[COLLECTOR_N_SERVICES + 2] = "grpc.reflection.v1alpha.ServerReflection";
+    int r = grpc_health_new(names, COLLECTOR_N_SERVICES, &serve->health);
+    if (r)
+        return say_errno(r, "the health service", why);
+    r = grpc_reflection_new(descriptors_file_set(), names, N_SERVICES, &serve->reflection);
+    return say_errno(r, "reflection", why);
+}
+
+static int open_server(struct serve *serve, struct err_text *why) {
+    const struct grpc_service *services[N_SERVICES];
+    struct grpc_server_options options = {
+        .n_workers = serve->settings.n_workers,
+        .services = services,
+        .n_services = N_SERVICES,
+    };
+    for (size_t i = 0; i < COLLECTOR_N_SERVICES; i++)
+        services[i] = collector_services(serve->collector)[i];
+    services[COLLECTOR_N_SERVICES] = grpc_health_service(serve->health);
+    services[COLLECTOR_N_SERVICES + 1] = grpc_reflection_v1(serve->reflection);
+    services[COLLECTOR_N_SERVICES + 2] = grpc_reflection_v1alpha(serve->reflection);
+    collector_hooks(serve->collector, &options.hooks);
+    int r = grpc_server_new(&serve->loop, &options, &serve->server);
+    if (r)
+        return say_errno(r, "the server", why);
+    r = grpc_health_attach(serve->health, serve->server);
+    return say_errno(r, "the health service", why);
+}
+
+static int open_listeners(struct serve *serve, struct err_text *why) {
+    const struct serve_settings *settings = &serve->settings;
+    int r = 0;
+    for (size_t i = 0; i < settings->n_addresses && r == 0; i++)
+        r = grpc_server_listen(serve->server, &settings->addresses[i], serve->tls, why);
+    return r;
+}
+
+static int open_loop(struct serve *serve, struct err_text *why) {
+    int r = net_loop_init(&serve->loop, NULL, NULL);
+    serve->has_loop = r == 0;
+    return say_errno(r, "the event loop", why);
+}
+
+typedef int (*open_fn)(struct serve *serve, struct err_text *why);
+
+/* What has to be closed again is closed by serve_close(), also after a failure. */
+static int open_all(struct serve *serve, struct err_text *why) {
+    static const open_fn parts[] = {
+        open_tls,    open_loop,      open_store, open_collector, open_health_and_reflection,
+        open_server, open_listeners,
+    };
+    int r = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts) && r == 0; i++)
+        r = parts[i](serve, why);
+    return r;
+}
+
+static int start_threads(struct serve *serve, struct err_text *why) {
+    int r = grpc_server_start(serve->server); /* makes the ports, so it comes first */
+    if (r)
+        return say_errno(r, "the workers", why);
+    return say_errno(store_start(serve->store), "the store's writer", why);
+}
+
+static void serve_close(struct serve *serve) {
+    if (serve->has_loop) {
+        net_loop_close(&serve->loop);
+        net_loop_run(&serve->loop);
+    }
+    store_stop(serve->store);
+    grpc_server_free(serve->server);
+    grpc_reflection_free(serve->reflection);
+    grpc_health_free(serve->health);
+    collector_free(serve->collector);
+    store_free(serve->store);
+    SSL_CTX_free(serve->tls);
+    if (serve->has_loop)
+        net_loop_fini(&serve->loop);
+}
+
+/* ---- while it serves ---- */
+
+static void reload_tokens(struct serve *serve) {
+    struct err_text why;
+    if (!serve->settings.tokens || serve->state != SERVE_SERVING)
+        return;
+    if (collector_reload_tokens(serve->collector, serve->server, &why))
+        log_error("the tokens stay as they were: %s", why.text);
+    else
+        log_info("tokens read again from %s", serve->settings.tokens);
+}
+
+/* check: parameters: libuv's callback */
+static void on_tokens_changed(uv_fs_poll_t *watch, int status, const uv_stat_t *before,
+                              const uv_stat_t *now) {
+    (void)status; /* a file that is gone is told by the reading */
+    (void)before;
+    (void)now;
+    reload_tokens(watch->data);
+}
+
+static void on_stopped(void *user) {
+    struct serve *serve = user;
+    for (size_t i = 0; i < ARRAY_LEN(serve->signals); i++)
+        uv_close((uv_handle_t *)&serve->signals[i], NULL);
+    uv_close((uv_handle_t *)&serve->tokens_watch, NULL);
+    net_loop_close(&serve->loop);
+}
+
+static void serve_stop(struct serve *serve) {
+    if (serve->state == SERVE_DRAINING) {
+        log_info("stopping at once");
+        grpc_server_stop(serve->server, 0, on_stopped, serve);
+        return;
+    }
+    serve->state = SERVE_DRAINING;
+    log_info("stopping; running calls may finish for %llu s (a second signal stops at once)",
+             (unsigned long long)(serve->settings.drain_timeout_ns / NS_PER_S));
+    grpc_health_set(serve->health, false);
+    grpc_server_stop(serve->server, serve->settings.drain_timeout_ns, on_stopped, serve);
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+    struct serve *serve = signal->data;
+    if (number == SIGHUP)
+        reload_tokens(serve);
+    else
+        serve_stop(serve);
+}
+
+/* None of these can fail on a loop that has been initialised. */
+static void watch_world(struct serve *serve) {
+    for (size_t i = 0; i < ARRAY_LEN(serve->signals); i++) {
+        uv_signal_init(&serve->loop.uv, &serve->signals[i]);
+        serve->signals[i].data = serve;
+        uv_signal_start(&serve->signals[i], on_signal, signal_numbers[i]);
+    }
+    uv_fs_poll_init(&serve->loop.uv, &serve->tokens_watch);
+    serve->tokens_watch.data = serve;
+    if (serve->settings.tokens)
+        uv_fs_poll_start(&serve->tokens_watch, on_tokens_changed, serve->settings.tokens,
+                         TOKENS_WATCH_MS);
+}
+
+/* ---- what it says of itself ---- */
+
+static void say_libraries(void) {
+    struct library libraries[N_LIBRARIES];
+    libraries_list(libraries);
+    log_info("thermograph %s with %s %s, %s %s, %s %s", THERMOGRAPH_VERSION, libraries[0].name,
+             libraries[0].version, libraries[1].name, libraries[1].version, libraries[2].name,
+             libraries[2].version);
+}
+
+static void say_warnings(const struct serve_settings *settings) {
+    struct stat stat_of_tokens;
+    if (!settings->cert)
+        log_warn("no --cert and --key: connections are plaintext, without TLS");
+    if (!settings->tokens)
+        log_warn("no --tokens: anyone who can connect may write and read everything");
+    else if (stat(settings->tokens, &stat_of_tokens) == 0 && (stat_of_tokens.st_mode & S_IROTH))
+        log_warn("%s can be read by every user here; run: chmod 600 %s", settings->tokens,
+                 settings->tokens);
+}
+
+/* `127.0.0.1:50051, [::1]:50051` */
+static void format_addresses(const struct serve *serve, char *out, size_t cap) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < serve->settings.n_addresses && n < cap; i++) {
+        const struct net_address *address = &serve->settings.addresses[i];
+        bool is_v6 = strchr(address->host, ':');
+        n += (size_t)snprintf(out + n, cap - n, is_v6 ? "%s[%s]:%u" : "%s%s:%u", i ? ", " : "",
+                              address->host, grpc_server_port(serve->server, i));
+    }
+}
+
+static void say_serving(const struct serve *serve) {
+    const struct serve_settings *settings = &serve->settings;
+    char addresses[1024];
+    format_addresses(serve, addresses, sizeof(addresses));
+    log_info("serving on %s (%s, %s%s, %u worker%s, readings in memory)", addresses,
+             settings->cert ? "TLS" : "plaintext", settings->tokens ? "tokens from " : "no tokens",
+             settings->tokens ? settings->tokens : "", settings->n_workers,
+             settings->n_workers == 1 ? "" : "s");
+}
+
+/* ---- the verb ---- */
+
+static int run_server(struct serve *serve, struct err_text *why) {
+    int r = open_all(serve, why);
+    if (r == 0)
+        r = start_threads(serve, why);
+    if (r)
+        return r;
+    watch_world(serve);
+    serve->state = SERVE_SERVING;
+    grpc_health_set(serve->health, true);
+    say_serving(serve);
+    net_loop_run(&serve->loop);
+    return 0;
+}
+
+static int run(const struct options *options) {
+    struct serve serve = {.state = SERVE_STARTING};
+    struct err_text why;
+    if (serve_settings_read(options, &serve.settings, &why))
+        return say_usage(options, &why);
+    say_libraries();
+    say_warnings(&serve.settings);
+    int r = run_server(&serve, &why);
+    if (r)
+        log_error("%s", why.text);
+    serve_close(&serve);
+    if (r == 0)
+        log_info("stopped");
+    return r ? EXIT_FAILED : EXIT_OK;
+}
+
+static const enum option_id serve_options[] = {
+    OPTION_LISTEN,
+    OPTION_CERT,
+    OPTION_KEY,
+    OPTION_TOKENS,
+    OPTION_DATA,
+    OPTION_WORKERS,
+    OPTION_MEMORY_LIMIT,
+    OPTION_MAX_FUTURE,
+    OPTION_DRAIN_TIMEOUT,
+    OPTION_ALLOW_ANYONE,
+    OPTION_ALLOW_PLAINTEXT,
+};
+
+const struct verb verb_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "Serve: take readings in, keep them, answer questions about them",
+    .more = "SIGTERM and Ctrl-C stop it gracefully, a second one at once. A changed tokens file is "
+            "read by itself, or on SIGHUP. For now readings are kept in memory (--data none).\n\n"
+            "Examples:\n"
+            "  thermograph serve --cert server.crt --key server.key --tokens tokens.yaml\n"
+            "  thermograph serve --listen :50051 --listen [::1]:50052 --config serve.yaml\n"
+            "  thermograph serve --allow-anyone      (to try it, on this machine only)\n",
+    .options = serve_options,
+    .n_options = ARRAY_LEN(serve_options),
+    .run = run,
+};

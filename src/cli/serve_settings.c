@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two things need words of consent: serving without tokens, and serving without TLS where other
+ * machines can listen in.
+ */
+#include "cli/serve_settings.h"
+
+#include <string.h>
+#include <uv.h>
+
+#include "base/clock.h"
+
+/* A time further ahead is no clock that is wrong but an option that is. */
+#define MAX_FUTURE_LIMIT_S (100 * 366 * UINT64_C(86400))
+
+/* The next of a list's values; false at the end. */
+static bool take_item(const char **at, struct err_text *item) {
+    *at += strspn(*at, ", ");
+    size_t len = strcspn(*at, ", ");
+    err_say(item, "%.*s", (int)len, *at);
+    *at += len;
+    return len > 0;
+}
+
+static int read_addresses(const struct options *options, struct serve_settings *settings,
+                          struct err_text *why) {
+    const char *at = options_text(options, OPTION_LISTEN);
+    struct err_text item;
+    while (take_item(&at, &item)) {
+        if (settings->n_addresses == SERVE_MAX_ADDRESSES) {
+            err_say(why, "more than %d addresses", SERVE_MAX_ADDRESSES);
+            return options_blame(options, OPTION_LISTEN, why);
+        }
+        if (net_address_parse(item.text, 0, &settings->addresses[settings->n_addresses++], why))
+            return options_blame(options, OPTION_LISTEN, why);
+    }
+    return 0;
+}
+
+static int read_numbers(const struct options *options, struct serve_settings *settings,
+                        struct err_text *why) {
+    struct parse_range range = {1, SERVE_MAX_WORKERS};
+    uint64_t n_workers = uv_available_parallelism(), max_future_ns = 0;
+    int r = options_count(options, OPTION_WORKERS, range, &n_workers, why);
+    if (r == 0)
+        r = options_size(options, OPTION_MEMORY_LIMIT, &settings->memory_limit_bytes, why);
+    if (r == 0)
+        r = options_duration(options, OPTION_DRAIN_TIMEOUT, &settings->drain_timeout_ns, why);
+    if (r == 0)
+        r = options_duration(options, OPTION_MAX_FUTURE, &max_future_ns, why);
+    settings->n_workers = (unsigned)n_workers;
+    settings->max_future_s = max_future_ns / NS_PER_S;
+    if (r || settings->max_future_s <= MAX_FUTURE_LIMIT_S)
+        return r;
+    err_say(why, "more than 100 years");
+    return options_blame(options, OPTION_MAX_FUTURE, why);
+}
+
+static int check_data(const struct options *options, struct err_text *why) {
+    const char *data = options_text(options, OPTION_DATA);
+    if (strcmp(data, "none") == 0)
+        return 0;
+    err_say(why,
+            "'%.80s': keeping readings on disk is not there yet; for now only none (in memory)",
+            data);
+    return options_blame(options, OPTION_DATA, why);
+}
+
+static int check_tls(const struct options *options, const struct serve_settings *settings,
+                     struct err_text *why) {
+    bool allows_plaintext = false;
+    int r = options_flag(options, OPTION_ALLOW_PLAINTEXT, &allows_plaintext, why);
+    if (r)
+        return r;
+    if (!settings->cert != !settings->key) {
+        err_say(why, "--cert and --key belong together; --%s is missing",
+                settings->cert ? "key" : "cert");
+        return -EINVAL;
+    }
+    if (settings->cert || allows_plaintext)
+        return 0;
+    for (size_t i = 0; i < settings->n_addresses; i++) {
+        if (net_address_is_loopback(&settings->addresses[i]))
+            continue;
+        err_say(why,
+                "other machines can reach '%s', and without TLS anyone on the way can read and "
+                "change everything: give --cert and --key, or --allow-plaintext-from-network",
+                settings->addresses[i].host);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_tokens(const struct options *options, const struct serve_settings *settings,
+                        struct err_text *why) {
+    bool allows_anyone = false;
+    int r = options_flag(options, OPTION_ALLOW_ANYONE, &allows_anyone, why);
+    if (r)
+        return r;
+    if (settings->tokens && allows_anyone) {
+        err_say(why, "--tokens and --allow-anyone contradict each other; give one of them");
+        return -EINVAL;
+    }
+    if (settings->tokens || allows_anyone)
+        return 0;
+    err_say(why, "without tokens anyone who can connect may write and read everything: give "
+                 "--tokens FILE (`thermograph token create' makes one), or --allow-anyone");
+    return -EINVAL;
+}
+
+int serve_settings_read(const struct options *options, struct serve_settings *settings,
+                        struct err_text *why) {
+    *settings = (struct serve_settings){
+        .cert = options_text(options, OPTION_CERT),
+        .key = options_text(options, OPTION_KEY),
+        .tokens = options_text(options, OPTION_TOKENS),
+    };
+    int r = read_addresses(options, settings, why);
+    if (r == 0)
+        r = read_numbers(options, settings, why);
+    if (r == 0)
+        r = check_data(options, why);
+    if (r == 0)
+        r = check_tls(options, settings, why);
+    return r ? r : check_tokens(options, settings, why);
+}

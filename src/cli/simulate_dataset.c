@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data sets, printed or sent as fast as the server takes them. Every kind of call is pumped the
+ * same way: send until the call (unary: the window) is full, go on when there is room again. Unlike
+ * a simulated sensor this ends with the first failure: it may be run again, since a reading that is
+ * sent again is not stored twice.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/simulate.h"
+#include "cli/unary.h"
+#include "proto/message.h"
+
+/* Unary calls on their way at a time: under the 100 streams that a server has to allow. */
+enum {
+    UNARY_WINDOW = 64
+};
+
+struct dataset {
+    struct client client;
+    const struct simulate_settings *settings;
+    struct generator *generator;
+    struct grpc_client_call *call; /* client-stream and chat */
+    uint64_t n_sent;
+    uint64_t n_answered; /* unary */
+    uint64_t n_kept;
+    uint64_t n_duplicates; /* client-stream and unary */
+    uint64_t started_at_ns;
+};
+
+static int new_generator(const struct simulate_settings *settings, struct generator **generator) {
+    const struct generator_options options = {
+        .set = settings->set,
+        .seed = settings->seed,
+        .n_sensors = settings->n_sensors,
+        .prefix = settings->prefix,
+        .start_s = settings->start_s,
+    };
+    int r = generator_new(&options, generator);
+    if (r)
+        fprintf(stderr, "thermograph: simulate: %s\n", strerror(-r));
+    return r;
+}
+
+/* ---- printing ---- */
+
+static void print_reading(struct output *output, const struct reading *reading) {
+    char id[COLLECTOR_MAX_SENSOR_ID + 1];
+    snprintf(id, sizeof(id), "%.*s", BYTES_ARGS(reading->sensor_id));
+    struct decimal_text temperature = decimal_format(reading->temperature);
+    struct moment_text time = moment_format((struct moment){reading->seconds, reading->nanos});
+    struct output_number sequence = output_number(reading->sequence);
+    const char *const values[] = {id, temperature.text, time.text, sequence.text};
+    output_record(output, values);
+}
+
+int simulate_dataset_print(const struct simulate_settings *settings) {
+    static const struct output_column columns[] = {
+        {"sensor_id", .type = OUTPUT_TEXT},
+        {"temperature", .type = OUTPUT_NUMBER},
+        {"time", .type = OUTPUT_TEXT},
+        {"sequence", .type = OUTPUT_NUMBER},
+    };
+    CLEANUP(generator_freep) struct generator *generator = NULL;
+    struct output output;
+    struct reading reading;
+    if (new_generator(settings, &generator))
+        return EXIT_FAILED;
+    output_init(&output, stdout, OUTPUT_CSV, columns, ARRAY_LEN(columns));
+    for (uint64_t n = 0; (settings->count == 0 || n < settings->count) && !ferror(stdout); n++) {
+        generator_next(generator, &reading);
+        print_reading(&output, &reading);
+    }
+    return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- sending ---- */
+
+static void dataset_end(struct dataset *dataset) {
+    double seconds = (double)(clock_monotonic_ns() - dataset->started_at_ns) / (double)NS_PER_S;
+    fprintf(stderr, "%llu readings kept (%llu had been kept before) in %.2f s, %.0f a second\n",
+            (unsigned long long)dataset->n_kept, (unsigned long long)dataset->n_duplicates, seconds,
+            (double)dataset->n_kept / seconds);
+    client_finish(&dataset->client, EXIT_OK);
+}
+
+static bool has_sent_all(const struct dataset *dataset) {
+    return dataset->n_sent == dataset->settings->count;
+}
+
+static void pump_stream(struct dataset *dataset) {
+    struct reading reading;
+    while (!has_sent_all(dataset) && !grpc_client_call_is_busy(dataset->call)) {
+        generator_next(dataset->generator, &reading);
+        int r = simulate_send(dataset->call, &reading);
+        if (r) {
+            client_fail(&dataset->client, GRPC_INTERNAL, strerror(-r));
+            return;
+        }
+        if (++dataset->n_sent == dataset->settings->count)
+            grpc_client_call_half_close(dataset->call);
+    }
+}
+
+static void on_writable(struct grpc_client_call *call) {
+    pump_stream(grpc_client_call_user(call));
+}
+
+static void take_ack(struct dataset *dataset, const Ack *ack) {
+    dataset->n_kept += ack->accepted;
+    dataset->n_duplicates += ack->duplicates;
+}
+
+static void on_stream_message(struct grpc_client_call *call, struct bytes message) {
+    struct dataset *dataset = grpc_client_call_user(call);
+    CLEANUP(message_freep) ProtobufCMessage *ack = NULL;
+    if (message_unpack(&ack__descriptor, message, &ack) == 0)
+        take_ack(dataset, (const Ack *)ack);
+}
+
+static void on_chat_message(struct grpc_client_call *call, struct bytes message) {
+    struct dataset *dataset = grpc_client_call_user(call);
+    CLEANUP(message_freep) ProtobufCMessage *answer = NULL;
+    if (message_unpack(&server_message__descriptor, message, &answer) == 0)
+        dataset->n_kept = ((const ServerMessage *)answer)->accepted;
+}
+
+static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
+    struct dataset *dataset = grpc_client_call_user(call);
+    if (dataset->client.is_finished)
+        return;
+    if (status == GRPC_OK)
+        dataset_end(dataset);
+    else
+        client_fail(&dataset->client, status, text);
+}
+
+static const struct grpc_client_ops stream_ops = {
+    .message = on_stream_message, .writable = on_writable, .status = on_status};
+static const struct grpc_client_ops chat_ops = {
+    .message = on_chat_message, .writable = on_writable, .status = on_status};
+
+static void start_stream(struct dataset *dataset, const char *path,
+                         const struct grpc_client_ops *ops) {
+    if (client_call(&dataset->client, path, ops, dataset, &dataset->call) == 0)
+        pump_stream(dataset);
+}
+
+/* ---- unary ---- */
+
+static void send_one(struct dataset *dataset);
+
+static void on_unary_done(struct client *client, void *user, enum grpc_status status,
+                          const char *text, const ProtobufCMessage *answer) {
+    struct dataset *dataset = user;
+    if (!answer) {
+        client_fail(client, status, text);
+        return;
+    }
+    take_ack(dataset, (const Ack *)answer);
+    dataset->n_answered++;
+    if (!has_sent_all(dataset))
+        send_one(dataset);
+    else if (dataset->n_answered == dataset->n_sent)
+        dataset_end(dataset);
+}
+
+static const struct unary send_unary = {
+    .path = "/SensorService/SendSingleReading",
+    .answer_type = &ack__descriptor,
+    .done = on_unary_done,
+};
+
+static void send_one(struct dataset *dataset) {
+    SensorReading message = SENSOR_READING__INIT;
+    struct reading reading;
+    char id[COLLECTOR_MAX_SENSOR_ID + 1];
+    generator_next(dataset->generator, &reading);
+    snprintf(id, sizeof(id), "%.*s", BYTES_ARGS(reading.sensor_id));
+    message.sensor_id = id;
+    message.temperature = reading.temperature;
+    message.timestamp = reading.seconds;
+    message.nanos = reading.nanos;
+    message.sequence = reading.sequence;
+    dataset->n_sent++;
+    unary_start(&dataset->client, &send_unary, &message.base, dataset);
+}
+
+static void start_unary(struct dataset *dataset) {
+    while (dataset->n_sent < UNARY_WINDOW && !has_sent_all(dataset))
+        send_one(dataset);
+}
+
+/* ---- both ---- */
+
+int simulate_dataset_send(const struct options *options, const struct simulate_settings *settings) {
+    CLEANUP(generator_freep) struct generator *generator = NULL;
+    struct dataset dataset = {.settings = settings};
+    if (new_generator(settings, &generator))
+        return EXIT_FAILED;
+    int status = client_open(&dataset.client, options, 0);
+    if (status)
+        return status;
+    dataset.generator = generator;
+    dataset.started_at_ns = clock_monotonic_ns();
+    if (settings->kind == SIMULATE_UNARY)
+        start_unary(&dataset);
+    else if (settings->kind == SIMULATE_CLIENT_STREAM)
+        start_stream(&dataset, "/SensorService/StreamSensorReadings", &stream_ops);
+    else
+        start_stream(&dataset, "/SensorService/SensorChat", &chat_ops);
+    return client_run(&dataset.client);
+}

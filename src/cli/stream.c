@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/answers.h"
+#include "cli/upload.h"
+#include "cli/verb.h"
+#include "proto/message.h"
+
+/* How often the progress line is written anew. */
+enum {
+    PROGRESS_MS = 200
+};
+
+struct stream {
+    struct upload upload; /* first: it is the call's user */
+    Ack *ack;
+    uv_timer_t progress; /* only if standard error is a terminal */
+    bool shows_progress;
+};
+
+static void on_message(struct grpc_client_call *call, struct bytes message) {
+    struct stream *stream = grpc_client_call_user(call);
+    message_free((ProtobufCMessage *)STEAL(stream->ack));
+    if (message_unpack(&ack__descriptor, message, (ProtobufCMessage **)&stream->ack))
+        stream->ack = NULL;
+}
+
+static void clear_progress(const struct stream *stream) {
+    if (stream->shows_progress)
+        fputs("\r\033[K", stderr);
+}
+
+static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
+    struct stream *stream = grpc_client_call_user(call);
+    struct client *client = &stream->upload.client;
+    clear_progress(stream);
+    if (status == GRPC_OK && !stream->ack)
+        upload_ended(&stream->upload, GRPC_INTERNAL, "the answer is not the message expected");
+    if (status == GRPC_OK && stream->ack && !client->is_finished)
+        print_ack(client->format, stream->ack);
+    upload_ended(&stream->upload, status, text);
+}
+
+static const struct grpc_client_ops ops = {
+    .message = on_message,
+    .writable = upload_on_writable,
+    .status = on_status,
+};
+
+static void on_progress(uv_timer_t *progress) {
+    const struct stream *stream = progress->data;
+    if (stream->upload.client.is_finished)
+        uv_close((uv_handle_t *)progress, NULL);
+    else
+        fprintf(stderr, "\r%llu readings sent", (unsigned long long)stream->upload.n_sent);
+}
+
+static void start_progress(struct stream *stream) {
+    if (!isatty(STDERR_FILENO) || upload_is_typed(&stream->upload))
+        return;
+    stream->shows_progress = true;
+    uv_timer_init(&stream->upload.client.loop.uv, &stream->progress);
+    stream->progress.data = stream;
+    uv_timer_start(&stream->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
+}
+
+static int run(const struct options *options) {
+    static const struct upload_call call = {"/SensorService/StreamSensorReadings", &ops};
+    struct stream stream = {0};
+    int status = upload_open(&stream.upload, options, &call);
+    if (status)
+        return status;
+    start_progress(&stream);
+    status = upload_run(&stream.upload);
+    message_free((ProtobufCMessage *)stream.ack);
+    return status;
+}
+
+static const enum option_id stream_options[] = {OPTION_SENSOR};
+
+const struct verb verb_stream = {
+    .name = "stream",
+    .arguments = "[FILE]",
+    .max_arguments = 1,
+    .summary = "Send many readings, from FILE or standard input, and wait until all are kept",
+    .more =
+        "A line is CSV: sensor_id,temperature[,time[,sequence]], or JSON with these names. A header "
+        "line may change the order; lines that start with # are skipped. Without a time it is "
+        "now.\n\n"
+        "Examples:\n"
+        "  thermograph stream readings.csv\n"
+        "  thermograph get boiler-3 --output csv | thermograph stream --server other:50051\n"
+        "  echo '{\"sensor_id\": \"boiler-3\", \"temperature\": 21.5}' | thermograph stream\n",
+    .options = stream_options,
+    .n_options = ARRAY_LEN(stream_options),
+    .calls_a_server = true,
+    .prints_records = true,
+    .run = run,
+};

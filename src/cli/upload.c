@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines become messages as fast as the call takes them: when its queue is long the feed pauses, and
+ * `writable` lets it go on. So a file of any size passes through a bounded memory.
+ */
+#include "cli/upload.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+bool upload_is_typed(const struct upload *upload) {
+    return upload->feed.fd == STDIN_FILENO && isatty(STDIN_FILENO);
+}
+
+/* 0 or a negated errno. */
+static int send_reading(struct upload *upload, const struct reading *reading) {
+    uint8_t *at;
+    int r = grpc_client_call_reserve(upload->call, reading_encoded_size(reading), &at);
+    if (r)
+        return r;
+    reading_encode(reading, at);
+    grpc_client_call_commit(upload->call);
+    upload->n_sent++;
+    if (grpc_client_call_is_busy(upload->call))
+        feed_pause(&upload->feed);
+    return 0;
+}
+
+static void upload_stop_sending(struct upload *upload) {
+    feed_close(&upload->feed);
+    if (upload->call)
+        grpc_client_call_half_close(upload->call);
+}
+
+static void refuse_line(struct upload *upload, const char *why) {
+    say_failure(upload->client.options, "%s: %s", upload->file, why);
+    if (upload->goes_on)
+        return;
+    upload->has_bad_line = true;
+    upload_stop_sending(upload);
+}
+
+static void on_line(void *user, char *line) {
+    struct upload *upload = user;
+    struct reading reading;
+    struct err_text why;
+    int r = input_take(&upload->input, line, clock_wall_ns(), &reading, &why);
+    if (r == INPUT_E_BAD)
+        refuse_line(upload, why.text);
+    if (r || !upload->call)
+        return;
+    r = send_reading(upload, &reading);
+    if (r)
+        client_fail(&upload->client, GRPC_INTERNAL, strerror(-r));
+}
+
+static void on_feed_ended(void *user, const char *why) {
+    struct upload *upload = user;
+    upload->goes_on = false;
+    if (why)
+        refuse_line(upload, why);
+    else
+        upload_stop_sending(upload);
+}
+
+static const struct feed_ops feed_ops = {.line = on_line, .ended = on_feed_ended};
+
+void upload_on_writable(struct grpc_client_call *call) {
+    struct upload *upload = grpc_client_call_user(call);
+    feed_resume(&upload->feed);
+}
+
+void upload_ended(struct upload *upload, enum grpc_status status, const char *text) {
+    upload->call = NULL;
+    if (status != GRPC_OK)
+        client_fail(&upload->client, status, text);
+    else
+        client_finish(&upload->client, upload->has_bad_line ? EXIT_FAILED : EXIT_OK);
+}
+
+static void on_closing(struct client *client) {
+    struct upload *upload = CONTAINER_OF(client, struct upload, client);
+    feed_close(&upload->feed);
+}
+
+/* The file named as an argument, or standard input. A descriptor or a negated errno. */
+static int open_file(struct upload *upload, const struct options *options) {
+    const char *name = options->n_arguments ? options->arguments[0] : "-";
+    bool is_stdin = strcmp(name, "-") == 0;
+    upload->file = is_stdin ? "standard input" : name;
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int upload_open(struct upload *upload, const struct options *options,
+                const struct upload_call *call) {
+    *upload = (struct upload){0};
+    input_init(&upload->input, options_text(options, OPTION_SENSOR));
+    int fd = open_file(upload, options);
+    if (fd < 0) {
+        say_failure(options, "%s: %s", upload->file, strerror(-fd));
+        return EXIT_FAILED;
+    }
+    int status = client_open(&upload->client, options, 0);
+    if (status) {
+        if (fd != STDIN_FILENO)
+            close(fd);
+        return status;
+    }
+    int r = feed_open(&upload->feed, &upload->client.loop.uv, fd, &feed_ops, upload);
+    upload->client.closing = on_closing;
+    if (r)
+        client_fail(&upload->client, GRPC_INTERNAL, strerror(-r));
+    else if (client_call(&upload->client, call->path, call->ops, upload, &upload->call) == 0)
+        return EXIT_OK;
+    return upload_run(upload);
+}
+
+int upload_run(struct upload *upload) {
+    int status = client_run(&upload->client);
+    feed_fini(&upload->feed);
+    return status;
+}
