@@ -74,23 +74,22 @@ static const struct h2_ops session_ops = {
 
 /* ---- what the socket tells ---- */
 
-/* Closes once everything is written, if both sides have said all. */
-static void finish_if_over(struct grpc_connection *connection) {
-    if (h2_session_is_over(connection->session))
-        net_conn_finish(connection->conn);
-}
-
-static void connection_broken(struct grpc_connection *connection) {
-    net_loop_log_refusal(&connection->worker->loop, net_conn_peer(connection->conn),
-                         h2_session_why(connection->session));
-    net_conn_finish(connection->conn); /* a GOAWAY may still be filled */
+/* Closes once everything is written; a GOAWAY may still be filled. */
+static void connection_end(struct grpc_connection *connection) {
+    const char *why = h2_session_why(connection->session);
+    if (connection->is_ending)
+        return;
+    connection->is_ending = true;
+    if (why[0])
+        net_loop_log_refusal(&connection->worker->loop, net_conn_peer(connection->conn), why);
+    net_conn_finish(connection->conn);
 }
 
 static void on_received(void *user, struct bytes bytes) {
     struct grpc_connection *connection = user;
     int r = h2_session_receive(connection->session, bytes, connection->worker->loop.now_ns);
     if (r == H2_E_BROKEN)
-        connection_broken(connection);
+        connection_end(connection);
     else if (r)
         net_conn_abort(connection->conn, "out of memory");
     else
@@ -100,14 +99,15 @@ static void on_received(void *user, struct bytes bytes) {
 static size_t on_fill(void *user, uint8_t *out, size_t cap) {
     struct grpc_connection *connection = user;
     size_t n = h2_session_fill(connection->session, out, cap);
-    finish_if_over(connection);
+    if (h2_session_is_over(connection->session))
+        connection_end(connection);
     return n;
 }
 
 static void on_ticked(void *user) {
     struct grpc_connection *connection = user;
     if (h2_session_tick(connection->session, connection->worker->loop.now_ns))
-        connection_broken(connection);
+        connection_end(connection);
     else
         net_conn_wake(connection->conn);
 }

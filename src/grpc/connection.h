@@ -10,6 +10,7 @@ struct grpc_connection {
     struct net_conn *conn;
     struct h2_session *session;
     struct list calls;
+    bool is_ending; /* nothing more is taken in */
     size_t n_calls; /* also those whose stream is gone and that are still worked at */
     _Alignas(max_align_t) uint8_t state[]; /* the program's */
 };
