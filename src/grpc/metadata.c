@@ -25,33 +25,61 @@ static bool is_reserved(struct bytes key) {
     return false;
 }
 
-/* Base64 with or without its padding, into the arena. 0, GRPC_METADATA_E_INVALID or -ENOMEM. */
-static int base64_decode(struct bytes text, struct arena *arena, struct bytes *out) {
-    while (text.len && text.data[text.len - 1] == '=')
+/* The value of a base64 digit, or -1. */
+static int base64_value(uint8_t digit) {
+    if (digit >= 'A' && digit <= 'Z')
+        return digit - 'A';
+    if (digit >= 'a' && digit <= 'z')
+        return digit - 'a' + 26;
+    if (digit >= '0' && digit <= '9')
+        return digit - '0' + 52;
+    if (digit == '+')
+        return 62;
+    return digit == '/' ? 63 : -1;
+}
+
+/* Without the blanks around it, which a list may have (RFC 9110 section 5.6.1), and without
+ * padding. */
+static struct bytes base64_digits(struct bytes text) {
+    size_t n_padding = 0;
+    while (text.len && text.data[0] == ' ')
+        text = bytes_from(text, 1);
+    while (text.len && text.data[text.len - 1] == ' ')
         text.len--;
-    size_t padded_len = (text.len + 3) / 4 * 4;
-    uint8_t *padded = arena_alloc(arena, padded_len + 1);
-    uint8_t *bytes = arena_alloc(arena, padded_len + 1);
-    if (!padded || !bytes)
+    for (; n_padding < 2 && text.len && text.data[text.len - 1] == '='; n_padding++)
+        text.len--;
+    return text;
+}
+
+/*
+ * Base64 with or without its padding, into the arena. 0, GRPC_METADATA_E_INVALID or -ENOMEM. Not
+ * OpenSSL's: that one skips blanks and dashes, and takes padding anywhere.
+ */
+static int base64_decode(struct bytes text, struct arena *arena, struct bytes *out) {
+    struct bytes digits = base64_digits(text);
+    uint32_t bits = 0;
+    size_t n = 0;
+    uint8_t *bytes = arena_alloc(arena, digits.len * 3 / 4);
+    if (!bytes)
         return -ENOMEM;
-    if (text.len)
-        memcpy(padded, text.data, text.len);
-    memset(padded + text.len, '=', padded_len - text.len);
-    int n = EVP_DecodeBlock(bytes, padded, (int)padded_len);
-    if (n < 0 || text.len % 4 == 1)
-        return GRPC_METADATA_E_INVALID;
-    *out = bytes_of(bytes, text.len * 3 / 4);
-    return 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        int value = base64_value(digits.data[i]);
+        if (value < 0)
+            return GRPC_METADATA_E_INVALID;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 != 0)
+            bytes[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    }
+    *out = bytes_of(bytes, n);
+    return digits.len % 4 == 1 ? GRPC_METADATA_E_INVALID : 0;
 }
 
 /* How many entries the fields can make: a -bin value may hold several, split by commas. */
 static size_t count_entries(const struct h2_field *fields, size_t n) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        count++;
-        for (size_t k = 0; k < fields[i].value.len; k++)
+    size_t count = n;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; is_binary(fields[i].name) && k < fields[i].value.len; k++)
             count += fields[i].value.data[k] == ',';
-    }
     return count;
 }
 
