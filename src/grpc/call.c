@@ -26,9 +26,12 @@
 #include "http2/limits.h"
 #include "proto/message.h"
 
-/* Spare calls of a worker: what a few busy connections have open at a time. */
 enum {
-    SPARE_CALLS_MAX = 1024
+    /* Spare calls of a worker: what a few busy connections have open at a time. */
+    SPARE_CALLS_MAX = 1024,
+
+    /* The memory for a unary call's message that a spare call keeps: messages of usual size. */
+    SPARE_SINGLE_MAX = 4096,
 };
 
 #define FIELD(name_text, value_text)                                      \
@@ -76,6 +79,8 @@ static void call_recycle(struct grpc_call *call) {
         return;
     }
     call_input_reset(call);
+    if (call->single.cap > SPARE_SINGLE_MAX)
+        buf_release(&call->single);
     buf_release(&call->staged);
     list_append(&worker->spare_calls, &call->link);
     worker->n_spare_calls++;
@@ -217,26 +222,31 @@ int grpc_call_reserve(struct grpc_call *call, size_t size, uint8_t **out) {
     if (grpc_call_is_over(call))
         return call_reserve_staged(call, size, out);
     int r = call_respond(call);
-    if (r)
+    if (!r)
+        r = call_reserve_queued(call, false, size, out);
+    if (r || !call->answers_gzip)
         return r;
-    return call->answers_gzip ? call_reserve_staged(call, size, out)
-                              : call_reserve_queued(call, false, size, out);
+    return call_reserve_staged(call, size, out);
 }
 
-/* A message that cannot be compressed for want of memory goes out as it is. */
+/*
+ * A message that does not become smaller, or for which there is no memory, goes out as it is. So it
+ * always fits into the room that was reserved, and commit cannot fail.
+ */
 static void call_commit_gzip(struct grpc_call *call) {
     uint8_t *out;
     struct buf packed;
-    struct bytes plain = bytes_of(call->staged.data, call->reserved);
+    struct bytes body = bytes_of(call->staged.data, call->reserved);
     buf_init(&packed, 2 * GRPC_MAX_MESSAGE);
-    bool is_packed = grpc_gzip(plain, &packed) == 0;
-    struct bytes body = is_packed ? buf_bytes(&packed) : plain;
-    if (call_reserve_queued(call, is_packed, body.len, &out) == 0) {
+    bool is_packed = grpc_gzip(body, &packed) == 0 && buf_len(&packed) < body.len;
+    if (is_packed)
+        body = buf_bytes(&packed);
+    int r = call_reserve_queued(call, is_packed, body.len, &out);
+    assert(r == 0);
+    (void)r;
+    if (body.len)
         memcpy(out, body.data, body.len);
-        h2_stream_commit(call->stream, GRPC_PREFIX_SIZE + body.len);
-    } else {
-        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
-    }
+    h2_stream_commit(call->stream, GRPC_PREFIX_SIZE + body.len);
     buf_fini(&packed);
 }
 
