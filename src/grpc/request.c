@@ -48,14 +48,21 @@ static struct bytes find(const struct h2_headers *headers, const char *name) {
     return grpc_fields_find(headers->fields, headers->n_fields, name);
 }
 
+/* `application/grpc`, `application/grpc+proto`, `application/grpc; ...`; not
+ * `application/grpc-web`, which has other trailers. */
+static bool is_grpc(struct bytes type) {
+    static const char grpc[] = "application/grpc";
+    if (!bytes_start_with(type, grpc))
+        return false;
+    struct bytes rest = bytes_from(type, sizeof(grpc) - 1);
+    return rest.len == 0 || rest.data[0] == '+' || rest.data[0] == ';';
+}
+
 /* NULL, or the HTTP status for a request that is not gRPC's. */
 static const char *wrong_http(const struct h2_headers *headers) {
-    struct bytes type = find(headers, "content-type");
     if (!bytes_equal_str(find(headers, ":method"), "POST"))
         return "405";
-    if (!type.data || !bytes_start_with(type, "application/grpc"))
-        return "415";
-    return NULL;
+    return is_grpc(find(headers, "content-type")) ? NULL : "415";
 }
 
 static void say_unknown_method(struct grpc_call *call) {
