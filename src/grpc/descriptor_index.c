@@ -112,11 +112,12 @@ static const struct shape *shape_of_field(const struct shape *shape, uint32_t id
 }
 
 /* Adds every name inside `wire`, which lies in `scope`. The set comes from our own build, so its
- * depth is what we wrote. */
+ * depth is what we wrote. 0, -EINVAL or -ENOMEM. */
 static int add_symbols(struct descriptor_index *index, const struct descriptor_file *file,
                        const struct shape *shape, struct bytes wire, struct bytes scope) {
     struct wire_field field;
-    while (wire_next(&wire, &field) == 0) {
+    int end;
+    while ((end = wire_next(&wire, &field)) == 0) {
         const struct shape *inner = shape_of_field(shape, field.id);
         if (!inner || field.type != WIRE_BYTES)
             continue;
@@ -129,7 +130,7 @@ static int add_symbols(struct descriptor_index *index, const struct descriptor_f
         if (r)
             return r;
     }
-    return 0;
+    return end == WIRE_E_END ? 0 : -EINVAL;
 }
 
 /* Counts the files and sees that the set is a protobuf message. 0 or -EINVAL. */
@@ -161,7 +162,8 @@ static int add_file(struct descriptor_index *index, struct bytes wire) {
 static int add_files(struct descriptor_index *index, struct bytes file_set) {
     struct wire_field field;
     while (wire_next(&file_set, &field) == 0) {
-        int r = field.id == SET_FILE ? add_file(index, field.bytes) : 0;
+        bool is_file = field.id == SET_FILE && field.type == WIRE_BYTES;
+        int r = is_file ? add_file(index, field.bytes) : 0;
         if (r)
             return r;
     }
@@ -221,7 +223,7 @@ size_t descriptor_index_closure(const struct descriptor_index *index,
         struct bytes rest = files[i]->wire;
         struct wire_field field;
         while (wire_next(&rest, &field) == 0) {
-            if (field.id != FILE_DEPENDENCY)
+            if (field.id != FILE_DEPENDENCY || field.type != WIRE_BYTES)
                 continue;
             const struct descriptor_file *needed = descriptor_index_file(index, field.bytes);
             if (needed && !is_among(needed, files, n))
