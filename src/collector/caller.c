@@ -10,16 +10,18 @@
 #include "collector/caller.h"
 
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 
 #include "base/glob.h"
 #include "base/mem.h"
 #include "collector/worker.h"
 
 int token_set_new(struct tokens *tokens, struct token_set **set) {
+    static _Atomic uint64_t last_number;
     *set = mem_new(struct token_set);
     if (!*set)
         return -ENOMEM;
-    **set = (struct token_set){tokens, 1};
+    **set = (struct token_set){tokens, ++last_number, 1};
     return 0;
 }
 
@@ -32,17 +34,17 @@ void token_set_unref(struct token_set *set) {
 
 static bool is_remembered(const struct caller_connection *known, const struct token_set *set,
                           struct bytes secret) {
-    return known->set == set && known->len == secret.len &&
+    return known->set_number == set->number && known->len == secret.len &&
            CRYPTO_memcmp(known->secret, secret.data, secret.len) == 0;
 }
 
 static void remember(struct caller_connection *known, const struct token_set *set,
                      const struct token *token, struct bytes secret) {
-    known->set = NULL;
+    known->set_number = 0;
     known->token = token;
     if (secret.len > sizeof(known->secret))
         return;
-    known->set = set;
+    known->set_number = set->number;
     known->len = (uint16_t)secret.len;
     memcpy(known->secret, secret.data, secret.len);
 }

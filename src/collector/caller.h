@@ -12,6 +12,7 @@
 /* The tokens of one worker. Each worker has a copy of its own, so counting needs no atomics. */
 struct token_set {
     struct tokens *tokens; /* NULL: anyone may do anything */
+    uint64_t number;       /* of no other set in this process; from 1 on */
     size_t n_refs;
 };
 
@@ -31,7 +32,8 @@ struct caller {
  * token with every call, so nearly every check is one comparison.
  */
 struct caller_connection {
-    const struct token_set *set; /* the token is known in this set only */
+    uint64_t set_number; /* the token is known in this set only; 0: none. Not a pointer: another set
+                            may come to lie where one was freed */
     const struct token *token;
     uint16_t len;
     uint8_t secret[256];
