@@ -78,35 +78,27 @@ static void worker_drain(struct grpc_worker *worker) {
     connection_drain(CONTAINER_OF(node, struct grpc_connection, link));
 }
 
-struct stop_letter {
-    struct letter letter;
-    struct grpc_worker *worker;
-    uint64_t limit_ns;
-};
-
+/* An order that comes while the first is carried out can only shorten the time that is left. */
 static void stop_letter_deliver(struct letter *letter) {
-    struct stop_letter *order = CONTAINER_OF(letter, struct stop_letter, letter);
-    struct grpc_worker *worker = order->worker;
-    uint64_t limit_ns = order->limit_ns;
-    mem_free(order);
+    struct grpc_worker *worker = CONTAINER_OF(letter, struct grpc_worker, stop);
+    atomic_store(&worker->is_stop_posted, false); /* first: a later order posts anew */
+    uint64_t limit_ms = atomic_load(&worker->stop_limit_ns) / NS_PER_MS;
     if (worker->life == WORKER_CLOSING)
         return;
     worker_drain(worker);
     uv_update_time(&worker->loop.uv);
-    uv_timer_start(&worker->stop_timer, on_stop_timer, limit_ns / NS_PER_MS, 0);
+    bool is_set = uv_is_active((uv_handle_t *)&worker->stop_timer);
+    if (!is_set || limit_ms < uv_timer_get_due_in(&worker->stop_timer))
+        uv_timer_start(&worker->stop_timer, on_stop_timer, limit_ms, 0);
     worker_close_if_drained(worker);
 }
 
 void worker_stop(struct grpc_worker *worker, uint64_t limit_ns) {
-    struct stop_letter *order = mem_new(struct stop_letter);
-    if (!order) {
-        log_error("a worker cannot be told to stop: out of memory");
-        return;
-    }
-    *order = (struct stop_letter){.worker = worker, .limit_ns = limit_ns};
-    order->letter.deliver = stop_letter_deliver;
-    if (mailbox_post(&worker->mailbox, &order->letter))
-        mem_free(order); /* it has ended */
+    if (limit_ns < atomic_load(&worker->stop_limit_ns))
+        atomic_store(&worker->stop_limit_ns, limit_ns);
+    if (!atomic_exchange(&worker->is_stop_posted, true) &&
+        mailbox_post(&worker->mailbox, &worker->stop))
+        atomic_store(&worker->is_stop_posted, false); /* it has ended */
 }
 
 /* ---- connections ---- */
@@ -156,7 +148,13 @@ static void worker_on_turn_ended(void *user) {
 
 int worker_init(struct grpc_worker *worker, struct grpc_server *server, unsigned index) {
     *worker = (struct grpc_worker){
-        .server = server, .index = index, .life = WORKER_IDLE, .timer_at_ns = UINT64_MAX};
+        .server = server,
+        .index = index,
+        .life = WORKER_IDLE,
+        .timer_at_ns = UINT64_MAX,
+        .stop = {.deliver = stop_letter_deliver},
+        .stop_limit_ns = UINT64_MAX,
+    };
     list_init(&worker->connections);
     list_init(&worker->spare_calls);
     deadlines_init(&worker->deadlines);

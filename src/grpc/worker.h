@@ -34,6 +34,11 @@ struct grpc_worker {
     bool has_state;
     struct letter ended; /* to the server: the thread is through */
 
+    /* The order to stop. It lies here so that stopping needs no memory. */
+    struct letter stop;
+    _Atomic bool is_stop_posted;
+    _Atomic uint64_t stop_limit_ns; /* the smallest that was ordered */
+
     struct list connections;
     struct deadlines deadlines;
     uv_timer_t deadline_timer;
@@ -56,8 +61,8 @@ void worker_fini(struct grpc_worker *worker);
 /* Any thread: a connection that was accepted. Takes `fd`. */
 void worker_take_socket(struct grpc_worker *worker, int fd, SSL_CTX *tls);
 
-/* Any thread: drain, and cancel what still runs at `limit_ns` from now. Does nothing when it has
- * ended. */
+/* The accepting thread: drain, and cancel what still runs at `limit_ns` from now. A further call
+ * can only shorten the time. Does nothing when it has ended. */
 void worker_stop(struct grpc_worker *worker, uint64_t limit_ns);
 
 /* The worker's thread: the deadlines have changed. */
