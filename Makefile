@@ -3,6 +3,7 @@
 # For people. Meson does the work (meson.build); `make help` lists what there is.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PREFIX ?= /usr/local
 export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
 program := build/thermograph
@@ -14,7 +15,7 @@ all: $(program)
 # Always asked, since only ninja knows what is out of date.
 .PHONY: $(program)
 $(program): build/build.ninja
-	@ninja -C build --quiet src/cli/thermograph
+	@ninja -C build --quiet src/cli/thermograph | { grep -v 'no work to do' || true; }
 	@ln -sfn src/cli/thermograph $@
 
 build/build.ninja:
