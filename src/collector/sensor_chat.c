@@ -97,10 +97,17 @@ static void chat_half_closed(struct grpc_call *call) {
     writing_half_close(&chat->writing);
 }
 
+/*
+ * This comes while answers are written, so after the turn's batch was handed over: what the release
+ * lets in is handed over here, or it would lie until something else wakes the loop.
+ */
 static void chat_writable(struct grpc_call *call) {
     struct chat *chat = grpc_call_state(call);
-    if (chat->writing.verdict == GRPC_OK && list_is_empty(&chat->writing.held))
-        grpc_call_release(call);
+    struct collector_worker *worker = grpc_call_worker_state(call);
+    if (chat->writing.verdict != GRPC_OK || !list_is_empty(&chat->writing.held))
+        return;
+    grpc_call_release(call);
+    store_port_flush(worker->port);
 }
 
 static void chat_ended(struct grpc_call *call) {
