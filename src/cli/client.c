@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -74,13 +73,6 @@ int client_read_token(FILE *file, const char *name, struct client_token *token,
     return -EINVAL;
 }
 
-static void warn_if_others_can_read(const struct options *options, FILE *file, const char *name) {
-    struct stat stat;
-    if (fstat(fileno(file), &stat) == 0 && S_ISREG(stat.st_mode) && (stat.st_mode & S_IROTH))
-        say_failure(options, "warning: %s can be read by every user here; run: chmod 600 %s", name,
-                    name);
-}
-
 static int read_token_file(const struct options *options, struct client_token *token,
                            struct err_text *why) {
     const char *name = options_text(options, OPTION_TOKEN_FILE);
@@ -90,8 +82,6 @@ static int read_token_file(const struct options *options, struct client_token *t
         return options_blame(options, OPTION_TOKEN_FILE, why);
     }
     int r = client_read_token(file, name, token, why);
-    if (r == 0)
-        warn_if_others_can_read(options, file, name);
     fclose(file);
     return r ? options_blame(options, OPTION_TOKEN_FILE, why) : 0;
 }

@@ -15,7 +15,7 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
     if (!situation.is_plaintext && strstr(text, "does not speak TLS"))
         return "a server without TLS needs --plaintext";
     if (situation.is_plaintext)
-        return "a server with TLS cannot be called with --plaintext";
+        return "does it serve with TLS? then leave --plaintext out";
     return NULL;
 }
 

@@ -144,8 +144,11 @@ static int check_csv_columns(const struct input *input, size_t n, struct err_tex
     unsigned needed = 1u << INPUT_TEMPERATURE | (input->sensor_id ? 0 : 1u << INPUT_SENSOR_ID);
     if (n <= input->n_columns && (seen & needed) == needed)
         return 0;
-    err_say(why, "%zu fields; expected is %stemperature[,time[,sequence]]", n,
-            input->sensor_id ? "" : "sensor_id,");
+    if (n > input->n_columns && input->n_columns < INPUT_N_COLUMNS - (input->sensor_id != NULL))
+        err_say(why, "%zu fields, but the header names %zu", n, input->n_columns);
+    else
+        err_say(why, "%zu fields; expected is %stemperature[,time[,sequence]]", n,
+                input->sensor_id ? "" : "sensor_id,");
     return INPUT_E_BAD;
 }
 

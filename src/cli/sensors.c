@@ -20,8 +20,8 @@ struct sensors {
 
 static const struct output_column standard_columns[N_COLUMNS] = {
     {"sensor_id", .type = OUTPUT_TEXT, .width = 9}, {"count", .type = OUTPUT_NUMBER, .width = 9},
-    {"latest", .type = OUTPUT_NUMBER, .width = 8},  {"last", .type = OUTPUT_TEXT, .width = 20},
-    {"first", .type = OUTPUT_TEXT, .width = 20},
+    {"latest", .type = OUTPUT_NUMBER, .width = 8},  {"last", .type = OUTPUT_TEXT, .width = 30},
+    {"first", .type = OUTPUT_TEXT, .width = 30},
 };
 
 static void ask_for_page(struct sensors *sensors, const char *page_token);
