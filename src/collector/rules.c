@@ -30,9 +30,12 @@ int rules_check_sensor_id(struct bytes sensor_id, struct err_text *why) {
     return 0;
 }
 
-/* Milliseconds where seconds belong are the commonest mistake, so it is guessed at. */
+/* Milliseconds where seconds belong are the commonest mistake, so it is guessed at: a thousandth
+ * of the time would be one of the last decades. */
 static void say_future(int64_t seconds, int64_t latest_s, struct err_text *why) {
-    const char *hint = seconds / 1000 <= latest_s ? " (are these milliseconds?)" : "";
+    int64_t thousandth = seconds / 1000;
+    bool may_be_milliseconds = thousandth > latest_s / 2 && thousandth <= latest_s;
+    const char *hint = may_be_milliseconds ? " (are these milliseconds?)" : "";
     err_say(why,
             "timestamp: must not be later than %" PRId64
             ", the server's clock plus what it allows; this one is %" PRId64 " seconds%s",
