@@ -93,8 +93,8 @@ static const struct option_info table[N_OPTIONS] = {
     [OPTION_SENSORS] = {"sensors", 0, "N", .help = "Sensors (default: 3; 1000 in a data set)"},
     [OPTION_PREFIX] =
         {"prefix", 0, "NAME",
-         "Sensors are NAME-1, NAME-2, ... (default: the kind; `sensor' in a data set; "
-         "for server-stream, whatever there is)"},
+         .help = "Sensors are NAME-1, NAME-2, ... (default: the kind; `sensor' in a data set; "
+                 "for server-stream, whatever there is)"},
     [OPTION_MIN_DELAY] = {"min-delay", 0, "TIME", .help = "Shortest pause", .standard = "1s"},
     [OPTION_MAX_DELAY] = {"max-delay", 0, "TIME", .help = "Longest pause", .standard = "5s"},
     [OPTION_COUNT] = {"count", 0, "N", .help = "End after so many readings (server-stream: calls)"},
