@@ -12,6 +12,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRIPT = HERE.parents[1] / "tools/run-demo"
 
 
+def as_a_terminal_would():
+    """A shell cannot trap a signal that was ignored when it started, as nohup and some runners do."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path):
     certs = tmp_path / "certs"
@@ -26,7 +32,7 @@ def start(tmp_path):
             "CERTS_DIR": str(certs), "RUN_DIR": str(tmp_path / "run")}
         process = subprocess.Popen(
             [SCRIPT], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)
+            start_new_session=True, preexec_fn=as_a_terminal_would)
         started.append(process)
         return process
 
