@@ -204,6 +204,16 @@ int client_call(struct client *client, const char *path, const struct grpc_clien
     return -EINVAL;
 }
 
+int client_send_reading(struct grpc_client_call *call, const struct reading *reading) {
+    uint8_t *at;
+    int r = grpc_client_call_reserve(call, reading_encoded_size(reading), &at);
+    if (r)
+        return r;
+    reading_encode(reading, at);
+    grpc_client_call_commit(call);
+    return 0;
+}
+
 void client_finish(struct client *client, int exit_status) {
     if (client->is_finished)
         return;

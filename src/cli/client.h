@@ -7,6 +7,7 @@
 #include "cli/verb.h"
 #include "grpc/channel.h"
 #include "net/loop.h"
+#include "proto/reading.h"
 
 /* How long a call with one answer may take when nobody says otherwise. */
 #define CLIENT_UNARY_TIMEOUT_NS (10 * NS_PER_S)
@@ -48,6 +49,11 @@ MUST_USE int client_run(struct client *client);
  * -EINVAL. */
 MUST_USE int client_call(struct client *client, const char *path, const struct grpc_client_ops *ops,
                          void *user, struct grpc_client_call **call);
+
+/*
+ * Sends a reading as it is: protobuf-c's generated code would make -0.0 a 0.0. 0 or a negated errno.
+ */
+MUST_USE int client_send_reading(struct grpc_client_call *call, const struct reading *reading);
 
 /* Ends the run. Calls that still run are cancelled, and their status comes from inside. The first
  * one counts. */

@@ -40,23 +40,43 @@ static void fill_fields(cyaml_schema_field_t fields[N_OPTIONS + 1]) {
     fields[N_OPTIONS] = (cyaml_schema_field_t)CYAML_FIELD_END;
 }
 
-/* libcyaml names the key that it does not know; what is allowed is for us to say. */
-static void explain_unknown_key(struct err_text *why) {
-    static const char marker[] = "Unexpected key: ";
-    struct err_text words = *why;
-    char *at = strstr(words.text, marker);
+/* Cuts the words where `marker` starts and gives what follows it, or NULL when it is not there. */
+static const char *cut_at(struct err_text *words, const char *marker) {
+    char *at = strstr(words->text, marker);
     if (!at)
+        return NULL;
+    *at = '\0';
+    return at + strlen(marker);
+}
+
+static void explain_not_a_text(struct err_text *why) {
+    struct err_text words = *why;
+    if (cut_at(&words, "Expecting STRING"))
+        err_say(why,
+                "%sa list or a mapping where one value belongs (several addresses of listen "
+                "stand between commas)",
+                words.text);
+}
+
+/*
+ * libcyaml names the key that it does not know, with the line of the one before. What is allowed,
+ * and which line it is, is for us to say.
+ */
+static void explain_unknown_key(const char *file, struct err_text *why) {
+    struct err_text words = *why;
+    const char *key = cut_at(&words, "Unexpected key: ");
+    if (!key)
         return;
-    const char *key = at + strlen(marker);
     const char *near = nearest_name(key, option_name, N_OPTIONS);
-    *at = '\0'; /* `FILE:LINE: ` stays */
+    long line = options_file_line(file, key);
     if (near)
-        err_say(why, "%sthere is no option '%.80s'; did you mean '%s'?", words.text, key, near);
+        err_say(why, "%s:%ld: there is no option '%.80s'; did you mean '%s'?", file, line, key,
+                near);
     else
         err_say(why,
-                "%sthere is no option '%.80s'; allowed are the options' names without the dashes, "
-                "such as server, ca, token-file, listen (see `thermograph help VERB')",
-                words.text, key);
+                "%s:%ld: there is no option '%.80s'; allowed are the options' names without the "
+                "dashes, such as server, ca, token-file, listen (see `thermograph help VERB')",
+                file, line, key);
 }
 
 /* 0 or -ENOMEM. */
@@ -79,7 +99,8 @@ int options_read_file(struct options *options, const char *file, struct err_text
     fill_fields(fields);
     int r = yamlfile_load(file, &schema, (void **)&values, why);
     if (r) {
-        explain_unknown_key(why);
+        explain_unknown_key(file, why);
+        explain_not_a_text(why);
         return r;
     }
     if (!values)

@@ -23,7 +23,7 @@ static const struct unary send_unary = {
 };
 
 /* 0, or -EINVAL with words. */
-static int read_reading(const struct options *options, SensorReading *reading,
+static int read_reading(const struct options *options, struct reading *reading,
                         struct err_text *why) {
     struct moment time = moment_of_ns(clock_wall_ns());
     struct parse_range any = {0, UINT64_MAX};
@@ -32,14 +32,14 @@ static int read_reading(const struct options *options, SensorReading *reading,
         r = options_moment(options, OPTION_TIME, &time, why);
     if (r == 0)
         r = options_count(options, OPTION_SEQUENCE, any, &reading->sequence, why);
-    reading->sensor_id = (char *)options->arguments[0];
-    reading->timestamp = time.seconds;
+    reading->sensor_id = bytes_str(options->arguments[0]);
+    reading->seconds = time.seconds;
     reading->nanos = time.nanos;
     return r;
 }
 
 static int run(const struct options *options) {
-    SensorReading reading = SENSOR_READING__INIT;
+    struct reading reading = {.sequence = 0};
     struct client client = {0};
     struct err_text why;
     if (read_reading(options, &reading, &why))
@@ -47,7 +47,7 @@ static int run(const struct options *options) {
     int status = client_open(&client, options, CLIENT_UNARY_TIMEOUT_NS);
     if (status)
         return status;
-    unary_start(&client, &send_unary, &reading.base, NULL);
+    unary_start_reading(&client, &send_unary, &reading, NULL);
     return client_run(&client);
 }
 

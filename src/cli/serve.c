@@ -182,7 +182,8 @@ static void serve_close(struct serve *serve) {
         net_loop_close(&serve->loop);
         net_loop_run(&serve->loop);
     }
-    store_stop(serve->store);
+    if (serve->store)
+        store_stop(serve->store);
     grpc_server_free(serve->server);
     grpc_reflection_free(serve->reflection);
     grpc_health_free(serve->health);
@@ -309,6 +310,7 @@ static int run_server(struct serve *serve, struct err_text *why) {
     if (r)
         return r;
     watch_world(serve);
+    say_warnings(&serve->settings);
     serve->state = SERVE_SERVING;
     grpc_health_set(serve->health, true);
     say_serving(serve);
@@ -322,7 +324,6 @@ static int run(const struct options *options) {
     if (serve_settings_read(options, &serve.settings, &why))
         return say_usage(options, &why);
     say_libraries();
-    say_warnings(&serve.settings);
     int r = run_server(&serve, &why);
     if (r)
         log_error("%s", why.text);

@@ -86,16 +86,6 @@ const struct reading *simulator_make_reading(struct simulator *simulator) {
     return &simulator->reading;
 }
 
-int simulate_send(struct grpc_client_call *call, const struct reading *reading) {
-    uint8_t *at;
-    int r = grpc_client_call_reserve(call, reading_encoded_size(reading), &at);
-    if (r)
-        return r;
-    reading_encode(reading, at);
-    grpc_client_call_commit(call);
-    return 0;
-}
-
 static void on_closing(struct client *client) {
     struct simulator *simulator = CONTAINER_OF(client, struct simulator, client);
     uv_close((uv_handle_t *)&simulator->pause, NULL);

@@ -95,7 +95,7 @@ static void pump_stream(struct dataset *dataset) {
     struct reading reading;
     while (!has_sent_all(dataset) && !grpc_client_call_is_busy(dataset->call)) {
         generator_next(dataset->generator, &reading);
-        int r = simulate_send(dataset->call, &reading);
+        int r = client_send_reading(dataset->call, &reading);
         if (r) {
             client_fail(&dataset->client, GRPC_INTERNAL, strerror(-r));
             return;
@@ -175,18 +175,10 @@ static const struct unary send_unary = {
 };
 
 static void send_one(struct dataset *dataset) {
-    SensorReading message = SENSOR_READING__INIT;
     struct reading reading;
-    char id[COLLECTOR_MAX_SENSOR_ID + 1];
     generator_next(dataset->generator, &reading);
-    snprintf(id, sizeof(id), "%.*s", BYTES_ARGS(reading.sensor_id));
-    message.sensor_id = id;
-    message.temperature = reading.temperature;
-    message.timestamp = reading.seconds;
-    message.nanos = reading.nanos;
-    message.sequence = reading.sequence;
     dataset->n_sent++;
-    unary_start(&dataset->client, &send_unary, &message.base, dataset);
+    unary_start_reading(&dataset->client, &send_unary, &reading, dataset);
 }
 
 static void start_unary(struct dataset *dataset) {

@@ -55,23 +55,17 @@ static const struct unary send_unary = {
 };
 
 void simulate_unary(struct simulator *simulator) {
-    const struct reading *reading = simulator_make_reading(simulator);
-    SensorReading message = SENSOR_READING__INIT;
-    message.sensor_id = simulator->sensor_id;
-    message.temperature = reading->temperature;
-    message.timestamp = reading->seconds;
-    message.nanos = reading->nanos;
-    message.sequence = reading->sequence;
     if (!options_given(simulator->client.options, OPTION_TIMEOUT))
         simulator->client.timeout_ns = SIMULATE_TIMEOUT_NS;
-    unary_start(&simulator->client, &send_unary, &message.base, simulator);
+    unary_start_reading(&simulator->client, &send_unary, simulator_make_reading(simulator),
+                        simulator);
 }
 
 /* ---- what both streams share ---- */
 
 /* Sends the next reading in the call. What cannot be sent is told by the call's status. */
 static void send_next(struct simulator *simulator) {
-    int r = simulate_send(simulator->call, simulator_make_reading(simulator));
+    int r = client_send_reading(simulator->call, simulator_make_reading(simulator));
     if (r)
         client_fail(&simulator->client, GRPC_INTERNAL, strerror(-r));
     else

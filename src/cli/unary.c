@@ -37,23 +37,41 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
 
 static const struct grpc_client_ops ops = {.message = on_message, .status = on_status};
 
-void unary_start(struct client *client, const struct unary *unary, const ProtobufCMessage *request,
-                 void *user) {
+/* The call, or NULL: what cannot be started was said. */
+static struct grpc_client_call *start(struct client *client, const struct unary *unary,
+                                      void *user) {
     struct unary_call *self = mem_new(struct unary_call);
     struct grpc_client_call *call;
     if (!self) {
         client_fail(client, GRPC_RESOURCE_EXHAUSTED, "memory ran out");
-        return;
+        return NULL;
     }
     *self = (struct unary_call){.client = client, .unary = unary, .user = user};
     if (client_call(client, unary->path, &ops, self, &call)) {
         mem_free(self);
-        return;
+        return NULL;
     }
-    int r = grpc_client_call_send(call, request);
-    if (r) {
+    return call;
+}
+
+/* Behind the request, which was sent with this result. */
+static void half_close(struct client *client, struct grpc_client_call *call, int r) {
+    if (r)
         client_fail(client, GRPC_INTERNAL, strerror(-r));
-        return;
-    }
-    grpc_client_call_half_close(call);
+    else
+        grpc_client_call_half_close(call);
+}
+
+void unary_start(struct client *client, const struct unary *unary, const ProtobufCMessage *request,
+                 void *user) {
+    struct grpc_client_call *call = start(client, unary, user);
+    if (call)
+        half_close(client, call, grpc_client_call_send(call, request));
+}
+
+void unary_start_reading(struct client *client, const struct unary *unary,
+                         const struct reading *reading, void *user) {
+    struct grpc_client_call *call = start(client, unary, user);
+    if (call)
+        half_close(client, call, client_send_reading(call, reading));
 }

@@ -19,3 +19,7 @@ struct unary {
  * client. */
 void unary_start(struct client *client, const struct unary *unary, const ProtobufCMessage *request,
                  void *user);
+
+/* The same with a reading as the request. */
+void unary_start_reading(struct client *client, const struct unary *unary,
+                         const struct reading *reading, void *user);

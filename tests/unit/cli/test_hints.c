@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/hints.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "unit.h"
+
+static void assert_hints(const char *hint, const char *words) {
+    assert_non_null(hint);
+    assert_non_null(strstr(hint, words));
+}
+
+static void test_refused_connection_asks_for_the_server(void **state) {
+    (void)state;
+    struct hint_situation tls = {.has_token = true};
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "connection refused", tls), "is the server running");
+}
+
+static void test_what_the_text_says_is_not_said_again(void **state) {
+    (void)state;
+    struct hint_situation tls = {.has_token = true};
+    assert_null(hint_for(GRPC_UNAVAILABLE, "refused (is the server running there?)", tls));
+    assert_null(hint_for(GRPC_UNAVAILABLE, "signed by no CA (--ca names the file)", tls));
+}
+
+static void test_wrong_kind_of_connection(void **state) {
+    (void)state;
+    struct hint_situation tls = {.is_plaintext = false}, plaintext = {.is_plaintext = true};
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "the server does not speak TLS there", tls),
+                 "--plaintext");
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "it closed at once", plaintext), "--plaintext out");
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "certificate is not for 'x'", tls), "--server");
+}
+
+static void test_missing_token_and_wrong_token_differ(void **state) {
+    (void)state;
+    struct hint_situation with = {.has_token = true}, without = {.has_token = false};
+    assert_hints(hint_for(GRPC_UNAUTHENTICATED, "no token", without), "--token-file");
+    assert_hints(hint_for(GRPC_UNAUTHENTICATED, "not known", with), "tokens file");
+}
+
+static void test_errors_that_speak_for_themselves_have_no_hint(void **state) {
+    (void)state;
+    struct hint_situation tls = {.has_token = true};
+    assert_null(hint_for(GRPC_INVALID_ARGUMENT, "temperature: must be finite", tls));
+    assert_null(hint_for(GRPC_NOT_FOUND, "nobody", tls));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_connection_asks_for_the_server),
+        cmocka_unit_test(test_what_the_text_says_is_not_said_again),
+        cmocka_unit_test(test_wrong_kind_of_connection),
+        cmocka_unit_test(test_missing_token_and_wrong_token_differ),
+        cmocka_unit_test(test_errors_that_speak_for_themselves_have_no_hint),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
