@@ -3,8 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,19 +41,6 @@ char *mem_format_text(const char *format, ...) {
         return NULL;
     va_start(args, format);
     vsnprintf(text, (size_t)len + 1, format, args);
-    va_end(args);
-    return text;
-}
-
-char *mem_format(const char *format, ...) {
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    char *text = n < 0 ? NULL : malloc((size_t)n + 1);
-    if (text)
-        vsnprintf(text, (size_t)n + 1, format, again);
-    va_end(again);
     va_end(args);
     return text;
 }

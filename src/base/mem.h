@@ -4,8 +4,6 @@
 
 #include "base/err.h"
 
-#include "base/err.h"
-
 /*
  * The heap. Everything outside base allocates through these, so that a size is never the product of
  * an overflow and no cast hides a wrong type. NULL means that memory ran out: an ordinary error
@@ -31,9 +29,6 @@ char *mem_copy_text(const char *text, size_t len);
 
 /* Text as printf makes it. */
 char *mem_format_text(const char *format, ...) PRINTF(1, 2);
-
-/* A text as printf makes it. */
-char *mem_format(const char *format, ...) PRINTF(1, 2);
 
 void mem_free(void *p);
 

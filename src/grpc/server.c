@@ -30,7 +30,7 @@ const struct grpc_route *server_find_route(const struct grpc_server *server, str
 
 static int add_route(struct grpc_server *server, const struct grpc_service *service,
                      const struct grpc_method *method) {
-    char *path = mem_format("/%s/%s", service->name, method->name);
+    char *path = mem_format_text("/%s/%s", service->name, method->name);
     if (!path)
         return -ENOMEM;
     struct grpc_route *route = &server->routes[server->n_routes++];
