@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mailbox.h"
 
+/* A letter may close the mailbox and so come back here: what it finds queues behind the others. */
 static void mailbox_deliver_all(struct mailbox *mailbox) {
-    struct list letters;
-    list_init(&letters);
     pthread_mutex_lock(&mailbox->lock);
-    list_move_all(&letters, &mailbox->letters);
+    list_move_all(&mailbox->delivering, &mailbox->letters);
     pthread_mutex_unlock(&mailbox->lock);
-    for (struct list *node; (node = list_pop(&letters));) {
+    for (struct list *node; (node = list_pop(&mailbox->delivering));) {
         struct letter *letter = CONTAINER_OF(node, struct letter, link);
         letter->deliver(letter);
     }
@@ -19,6 +18,7 @@ static void mailbox_on_wakeup(uv_async_t *wakeup) {
 
 int mailbox_init(struct mailbox *mailbox, uv_loop_t *loop) {
     list_init(&mailbox->letters);
+    list_init(&mailbox->delivering);
     mailbox->is_closed = false;
     int r = pthread_mutex_init(&mailbox->lock, NULL);
     if (r)

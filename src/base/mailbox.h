@@ -22,7 +22,8 @@ struct letter {
 struct mailbox {
     uv_async_t wakeup;
     pthread_mutex_t lock;
-    struct list letters;
+    struct list letters;    /* posted; under the lock */
+    struct list delivering; /* taken from there; the loop's thread only */
     bool is_closed;
     void (*closed)(struct mailbox *mailbox);
 };

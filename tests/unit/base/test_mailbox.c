@@ -111,6 +111,23 @@ static void test_a_letter_may_post_another(void **state) {
     uv_run(&box.loop, UV_RUN_DEFAULT);
 }
 
+static void post_the_last_and_close(struct letter *letter) {
+    deliver(letter);
+    assert_int_equal(mailbox_post(&box.mailbox, &note_of(0, 2)->letter), 0);
+    mailbox_close(&box.mailbox, NULL);
+    assert_int_equal(box.n_delivered, 3);
+}
+
+static void test_a_letter_that_closes_the_mailbox_keeps_the_order(void **state) {
+    (void)state;
+    struct note *first = note_of(0, 0);
+    first->letter.deliver = post_the_last_and_close;
+    assert_int_equal(mailbox_post(&box.mailbox, &first->letter), 0);
+    assert_int_equal(mailbox_post(&box.mailbox, &note_of(0, 1)->letter), 0);
+    uv_run(&box.loop, UV_RUN_DEFAULT);
+    assert_int_equal(box.n_delivered, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_letters_of_many_threads_arrive_once_and_in_order,
@@ -120,6 +137,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_an_open_mailbox_keeps_the_loop_running, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_letter_may_post_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_letter_that_closes_the_mailbox_keeps_the_order,
+                                        setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
