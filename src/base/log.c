@@ -33,26 +33,6 @@ void log_configure(enum log_level level, enum log_format format) {
     log_chosen_format = format;
 }
 
-int log_level_parse(const char *name, enum log_level *level) {
-    for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            *level = (enum log_level)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
-int log_format_parse(const char *name, enum log_format *format) {
-    if (strcmp(name, "text") == 0)
-        *format = LOG_TEXT;
-    else if (strcmp(name, "json") == 0)
-        *format = LOG_JSON;
-    else
-        return -EINVAL;
-    return 0;
-}
-
 void log_redirect(log_sink_fn sink) {
     log_sink = sink;
 }

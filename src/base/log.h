@@ -24,10 +24,6 @@ enum log_format {
 /* Before any other thread starts. Without it: info, text. */
 void log_configure(enum log_level level, enum log_format format);
 
-/* `level` by its name in lower case, `format` as "text" or "json". 0 or -EINVAL. */
-MUST_USE int log_level_parse(const char *name, enum log_level *level);
-MUST_USE int log_format_parse(const char *name, enum log_format *format);
-
 void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)

@@ -127,23 +127,6 @@ static void test_errno_survives(void **state) {
     assert_int_equal(errno, ENOSPC);
 }
 
-static void test_names_of_levels_and_formats_are_parsed(void **state) {
-    (void)state;
-    enum log_level level;
-    enum log_format format;
-    assert_int_equal(log_level_parse("error", &level), 0);
-    assert_int_equal(level, LOG_ERROR);
-    assert_int_equal(log_level_parse("debug", &level), 0);
-    assert_int_equal(level, LOG_DEBUG);
-    assert_int_equal(log_level_parse("DEBUG", &level), -EINVAL);
-    assert_int_equal(log_level_parse("", &level), -EINVAL);
-    assert_int_equal(log_format_parse("json", &format), 0);
-    assert_int_equal(format, LOG_JSON);
-    assert_int_equal(log_format_parse("text", &format), 0);
-    assert_int_equal(format, LOG_TEXT);
-    assert_int_equal(log_format_parse("xml", &format), -EINVAL);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_text_line_has_time_level_and_message, setup, teardown),
@@ -157,7 +140,6 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(test_long_lines_are_cut_and_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errno_survives, setup, teardown),
-        cmocka_unit_test(test_names_of_levels_and_formats_are_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
