@@ -80,13 +80,3 @@ void message_free(ProtobufCMessage *message) {
 void message_freep(void *message_at) {
     message_free(*(ProtobufCMessage **)message_at);
 }
-
-int message_pack(const ProtobufCMessage *message, struct buf *out) {
-    uint8_t *at;
-    size_t size = protobuf_c_message_get_packed_size(message);
-    int r = buf_reserve(out, size, &at);
-    if (r)
-        return r;
-    buf_commit(out, protobuf_c_message_pack(message, at));
-    return 0;
-}

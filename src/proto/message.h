@@ -2,8 +2,8 @@
 #pragma once
 #include <protobuf-c/protobuf-c.h>
 
-#include "base/buf.h"
 #include "base/bytes.h"
+#include "base/err.h"
 
 /*
  * Messages through protobuf-c, made as strict as Google's parsers: a string has to be UTF-8.
@@ -24,6 +24,3 @@ void message_free(ProtobufCMessage *message);
 
 /* For CLEANUP; `message_at` points at any message pointer. */
 void message_freep(void *message_at);
-
-/* Appends the wire bytes. 0, BUF_E_FULL or -ENOMEM. */
-MUST_USE int message_pack(const ProtobufCMessage *message, struct buf *out);

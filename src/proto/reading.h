@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "base/buf.h"
 #include "base/bytes.h"
+#include "base/err.h"
 
 /*
  * A temperature reading, and the SensorReading message of proto/sensor.proto, coded by hand: it is

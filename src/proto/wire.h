@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "base/buf.h"
 #include "base/bytes.h"
+#include "base/err.h"
 
 /*
  * The protobuf wire format (protobuf.dev, "Encoding"), read by a cursor that never passes the end
