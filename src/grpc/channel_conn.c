@@ -63,8 +63,10 @@ static void on_stream_closed(void *user, struct h2_stream *stream, uint32_t erro
 
 static void on_ready(void *user) {
     struct channel_conn *conn = user;
-    if (conn->state != CONN_CONNECTING)
+    if (conn->state != CONN_CONNECTING) {
+        channel_conn_has_room(conn->channel); /* the server may take more calls than before */
         return;
+    }
     conn->state = CONN_UP;
     channel_conn_ready(conn->channel, conn);
 }

@@ -134,8 +134,6 @@ static void on_settings(struct h2_session *session, uint8_t flags) {
         session->is_acknowledged = true;
         return;
     }
-    if (session->has_peer_settings)
-        return;
     session->has_peer_settings = true;
     if (session->ops->ready)
         session->ops->ready(session->user);

@@ -68,7 +68,10 @@ struct h2_ops {
      */
     void (*closed)(void *user, struct h2_stream *stream, uint32_t error, bool is_unprocessed);
 
-    /* The peer's SETTINGS have arrived: the session is up. May be NULL. */
+    /*
+     * The peer's SETTINGS have arrived: the session is up. Told again when others follow, for they
+     * may allow more streams. May be NULL.
+     */
     void (*ready)(void *user);
 
     /* The peer will take no new streams. May be NULL. */

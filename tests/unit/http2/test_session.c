@@ -100,6 +100,28 @@ static void test_streams_are_to_be_had_from_ready_on(void **state) {
     pair_free(pair);
 }
 
+static void settings_allow_streams(struct pair *pair, uint8_t n) {
+    struct record raw = {0};
+    const uint8_t max_concurrent_streams[] = {0, 3, 0, 0, 0, n};
+    raw_frame(&raw, RAW_SETTINGS, 0, 0,
+              bytes_of(max_concurrent_streams, sizeof(max_concurrent_streams)));
+    assert_int_equal(raw_send(&raw, &pair->client), 0);
+}
+
+static void test_a_raised_limit_on_streams_is_told(void **state) {
+    (void)state;
+    struct pair *pair = pair_connected(4);
+    struct h2_stream *stream;
+    settings_allow_streams(pair, 0);
+    assert_int_equal(h2_stream_open(pair->client.session, pair_request_fields, 5, NULL, &stream),
+                     H2_E_NO_STREAM);
+    size_t n_ready = pair->client.n_ready;
+    settings_allow_streams(pair, 1);
+    assert_int_equal(pair->client.n_ready, n_ready + 1);
+    pair_request(pair);
+    pair_free(pair);
+}
+
 static void test_stream_beyond_the_peers_limit_is_refused_at_once(void **state) {
     (void)state;
     struct pair *pair = pair_connected(5);
@@ -387,6 +409,7 @@ int main(void) {
         cmocka_unit_test(test_trailers_of_a_request_reach_the_server),
         cmocka_unit_test(test_many_calls_at_once_are_all_answered),
         cmocka_unit_test(test_streams_are_to_be_had_from_ready_on),
+        cmocka_unit_test(test_a_raised_limit_on_streams_is_told),
         cmocka_unit_test(test_stream_beyond_the_peers_limit_is_refused_at_once),
         cmocka_unit_test(test_free_closes_what_is_left_as_lost),
         cmocka_unit_test(test_drain_finishes_calls_and_lets_those_on_their_way_in),
