@@ -6,8 +6,8 @@
  * - Callbacks run from the loop (a poll event, the passes of loop.c, a closed handle), never from
  *   inside a function of conn.h. So each place that calls one looks at the state after it, and
  *   nothing else can have changed.
- * - A connection is freed in one place, conn_end(), which runs when libuv has given the handle
- * back: no pointer to it is on the stack then.
+ * - A connection is freed in one place, conn_end(), which runs when libuv has given the
+ *   handle back: no pointer to it is on the stack then.
  * - Reading goes on whatever waits to be written: what a peer may send is bounded by HTTP/2's flow
  *   control, and a peer that takes nothing is dropped after a while.
  * - While the socket is full, and only then, the poll looks for UV_WRITABLE and `unsent` holds what
@@ -236,6 +236,13 @@ static void conn_shake_hands(struct net_conn *conn) {
         conn_watch(conn, r == TRANSPORT_E_WANTS_WRITE ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
+/* The socket is full: nothing is written before it has room, and the peer has to make some. */
+static void conn_await_room(struct net_conn *conn) {
+    if (conn->deadline_ns == CONN_NEVER)
+        conn_expire_in(conn, NET_STALL_TIMEOUT_S);
+    conn_watch(conn, UV_READABLE | UV_WRITABLE);
+}
+
 /* ---- reading ---- */
 
 static bool conn_may_read(const struct net_conn *conn) {
@@ -249,7 +256,7 @@ static void conn_after_read(struct net_conn *conn, int r, const char *why) {
     else if (r == TRANSPORT_E_ENDED || conn->state == CONN_BROKEN)
         conn_close(conn, NULL);
     else if (r == TRANSPORT_E_WANTS_WRITE)
-        conn_watch(conn, UV_READABLE | UV_WRITABLE);
+        conn_await_room(conn);
     else if (r < 0)
         conn_close(conn, why);
 }
@@ -301,16 +308,18 @@ static size_t conn_write(struct net_conn *conn, struct bytes bytes) {
     }
     if (n == bytes.len)
         return n;
-    if (n > 0 || conn->deadline_ns == CONN_NEVER)
-        conn_expire_in(conn, NET_STALL_TIMEOUT_S);
-    conn_watch(conn, UV_READABLE | UV_WRITABLE);
+    if (n > 0) /* it has taken something: its time begins again */
+        conn->deadline_ns = CONN_NEVER;
+    conn_await_room(conn);
     return n;
 }
 
 /* Whether all of it is gone now. */
 static bool conn_write_unsent(struct net_conn *conn) {
-    if (buf_len(&conn->unsent) == 0)
+    if (buf_len(&conn->unsent) == 0) {
+        conn->deadline_ns = CONN_NEVER; /* a read that had to write first may have set it */
         return true;
+    }
     size_t n = conn_write(conn, buf_bytes(&conn->unsent));
     if (n == 0) /* full as before, or over: then nothing is kept any more */
         return false;
@@ -429,8 +438,4 @@ void net_conn_abort(struct net_conn *conn, const char *why) {
 
 const char *net_conn_peer(const struct net_conn *conn) {
     return conn->peer.text;
-}
-
-bool net_conn_is_tls(const struct net_conn *conn) {
-    return conn->transport.ssl != NULL;
 }

@@ -87,5 +87,3 @@ void net_conn_abort(struct net_conn *conn, const char *why);
 
 /* The peer, for log lines. */
 const char *net_conn_peer(const struct net_conn *conn);
-
-bool net_conn_is_tls(const struct net_conn *conn);

@@ -57,7 +57,7 @@ static void test_tls_1_3_takes_the_cheapest_cipher(void **state) {
     loopback_open(loopback);
     const SSL *ssl = loopback->client.conn->transport.ssl;
     assert_string_equal(SSL_get_cipher_name(ssl), "TLS_AES_128_GCM_SHA256");
-    assert_true(net_conn_is_tls(loopback->client.conn));
+    assert_true(loopback->client.conn->transport.ssl);
 }
 
 /* More than one turn's share, all of it there at once: the poll does not tell of what OpenSSL
@@ -293,6 +293,39 @@ static void test_a_slow_peer_that_takes_something_is_kept(void **state) {
         loopback_advance(loopback, NET_STALL_TIMEOUT_S - 1);
     }
     assert_int_equal(loopback->server.n_closed, 0);
+    close(raw);
+}
+
+/* Each update that is asked for makes the server write (RFC 8446 section 4.6.3), inside a read. */
+static void ask_for_key_updates(struct loopback *loopback, SSL *ssl) {
+    while (SSL_do_handshake(ssl) != 1)
+        loopback_turn(loopback);
+    loopback_until(loopback, loopback->server.n_opened);
+    for (int i = 0; i < 20000 && !(loopback->server.conn->events & UV_WRITABLE); i++) {
+        SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(ssl);
+        loopback_turn(loopback);
+    }
+    assert_true(loopback->server.conn->events & UV_WRITABLE);
+}
+
+static void test_a_read_that_waits_to_write_has_30_s_too(void **state) {
+    struct loopback *loopback = *state;
+    loopback_use_tls(loopback);
+    loopback->send_buffer_bytes = 4096;
+    int raw = loopback_raw(loopback);
+    int small = 4096;
+    setsockopt(raw, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    SSL *ssl = SSL_new(loopback->client_tls);
+    SSL_set_fd(ssl, raw);
+    SSL_set_connect_state(ssl);
+    ask_for_key_updates(loopback, ssl);
+    assert_int_equal(buf_len(&loopback->server.conn->unsent), 0);
+    loopback_advance(loopback, NET_STALL_TIMEOUT_S - 1);
+    assert_int_equal(loopback->server.n_closed, 0);
+    loopback_advance(loopback, 1);
+    assert_int_equal(loopback->server.n_closed, 1);
+    SSL_free(ssl);
     close(raw);
 }
 
@@ -549,6 +582,7 @@ int main(void) {
         CASE(test_a_silent_peer_has_10_s_for_the_handshake),
         CASE(test_a_peer_that_takes_nothing_is_dropped_after_30_s),
         CASE(test_a_slow_peer_that_takes_something_is_kept),
+        CASE(test_a_read_that_waits_to_write_has_30_s_too),
         CASE(test_an_idle_connection_is_kept_and_ticks),
         CASE(test_plain_http_on_the_tls_port_is_turned_away),
         CASE(test_other_bytes_on_the_tls_port_are_turned_away),
