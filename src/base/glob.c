@@ -11,8 +11,8 @@ static size_t character_length(struct bytes name, size_t at) {
 
 /*
  * One `*` is remembered at a time: when what follows it does not fit, it takes one byte more. An
- * earlier
- * `*` never needs to be tried again, since the later one can take whatever the earlier would have.
+ * earlier `*` never needs to be tried again, since the later one can take whatever the earlier
+ * would have.
  */
 bool glob_matches(struct bytes pattern, struct bytes name) {
     size_t p = 0, n = 0;

@@ -88,8 +88,8 @@ void connect_on_event(struct net_conn *conn) {
         conn_close_handle(conn); /* leads to connect_try_next() */
         return;
     }
-    int on =
-        1; /* what is written is a turn's worth already: nothing is gained by holding it back */
+    /* What is written is a turn's worth already: nothing is gained by holding it back. */
+    int on = 1;
     setsockopt(conn->transport.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     connector_free(STEAL(conn->connector));
     conn_move(conn, CONN_HANDSHAKING);

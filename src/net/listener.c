@@ -83,8 +83,8 @@ static void listener_pause(struct net_listener *listener, int error) {
 }
 
 static void listener_hand_on(struct net_listener *listener, int fd) {
-    int on =
-        1; /* what is written is a turn's worth already: nothing is gained by holding it back */
+    /* What is written is a turn's worth already: nothing is gained by holding it back. */
+    int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     listener->acceptor.accepted(listener->acceptor.user, fd);
 }

@@ -167,7 +167,6 @@ static int tls_use_key(SSL_CTX *tls, const char *key_file, const char *cert_file
     return -EINVAL;
 }
 
-/* check: parameters: OpenSSL's callback */
 /* check: parameters: the signature is OpenSSL's */
 static int tls_select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                          const unsigned char *offered, unsigned offered_len, void *user) {
