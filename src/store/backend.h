@@ -13,7 +13,8 @@ struct store_backend_ops {
      * Keeps the readings of all `n` batches, in order, and writes each run's outcome into it.
      * Returns when they are kept; a repeat counts as accepted only when the first is kept too.
      * Cursors and statistics see a reading as soon as it is kept, at the latest from the return on,
-     * and not before. Trouble is told in the outcomes.
+     * and not before. Trouble is told in the outcomes, and noted in `refusal` of the run's writer:
+     * no later run of it is kept.
      */
     void (*commit)(struct store_backend *backend, struct store_batch *const *batches, size_t n);
 

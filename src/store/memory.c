@@ -10,9 +10,9 @@
  * and, in slices, one lock. A series is shown to readers when it holds its first reading, never
  * empty, and is not taken away before the store ends.
  *
- * At the memory limit, or when an allocation fails, a reading is refused and with it the rest of
- * its run, so what a writer was promised is always a prefix of what it sent. Repeats need no
- * memory and go on being acknowledged.
+ * At the memory limit, or when an allocation fails, a reading is refused and with it all that its
+ * writer sent after it, so what a writer was promised is always a prefix of what it sent. Repeats
+ * need no memory: other writers' are acknowledged as ever.
  */
 #include "store/memory.h"
 
@@ -127,21 +127,29 @@ static size_t items_of_one_name(const struct store_item *items, size_t n) {
     return same;
 }
 
-static void memory_commit_run(struct memory *memory, const struct store_batch *batch,
-                              struct store_run *run) {
+/* Inserts the run's readings up to the first that is refused. 0 or -ENOMEM. */
+static int memory_insert_run(struct memory *memory, const struct store_batch *batch,
+                             struct store_run *run) {
     const struct store_item *items = batch->items + run->first;
-    struct store_outcome outcome = {0};
     int r = 0;
     for (size_t i = 0, same; i < run->n && r == 0; i += same) {
         same = items_of_one_name(items + i, run->n - i);
-        r = memory_insert(memory, store_batch_name(batch, items + i), items + i, same, &outcome);
+        r = memory_insert(memory, store_batch_name(batch, items + i), items + i, same,
+                          &run->outcome);
     }
-    if (r) {
-        outcome.refused = run->n - outcome.accepted;
-        outcome.reason = STORE_REFUSED_MEMORY;
-    }
-    memory->n_readings += outcome.accepted - outcome.duplicates;
-    run->outcome = outcome;
+    return r;
+}
+
+static void memory_commit_run(struct memory *memory, const struct store_batch *batch,
+                              struct store_run *run) {
+    struct store_writer *writer = run->writer;
+    struct store_outcome *outcome = &run->outcome;
+    *outcome = (struct store_outcome){0};
+    if (writer->refusal == STORE_TAKEN && memory_insert_run(memory, batch, run))
+        writer->refusal = STORE_REFUSED_MEMORY;
+    outcome->refused = run->n - outcome->accepted;
+    outcome->reason = writer->refusal;
+    memory->n_readings += outcome->accepted - outcome->duplicates;
 }
 
 static void memory_commit(struct store_backend *backend, struct store_batch *const *batches,

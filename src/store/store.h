@@ -48,17 +48,21 @@ enum store_refusal {
 struct store_outcome {
     uint64_t accepted;         /* kept now, repeats included; these come first */
     uint64_t duplicates;       /* of these: they had been kept before */
-    uint64_t refused;          /* not kept; all after the first refused one */
+    uint64_t refused;          /* not kept; all after the writer's first refused one */
     enum store_refusal reason; /* of the first refused one */
 };
 
 /*
- * One call that writes: embedded in the call's state. It has to stay where it is while n_pending is
- * not 0. `settled` runs on the port's thread.
+ * One call that writes: embedded in the call's state, zeroed but for `settled`. It has to stay
+ * where it is while n_pending is not 0. `settled` runs on the port's thread.
+ *
+ * What is kept of a writer's readings is always the first of them: once one is refused, so are all
+ * that the writer appends after it, those on their way in other batches included.
  */
 struct store_writer {
     void (*settled)(struct store_writer *writer, const struct store_outcome *outcome);
-    uint64_t n_pending; /* readings appended and not settled; kept by the port */
+    uint64_t n_pending;         /* readings appended and not settled; kept by the port */
+    enum store_refusal refusal; /* of its first refused reading; the writer thread's own */
 };
 
 /* ---- life ---- */

@@ -142,7 +142,15 @@ static void test_at_the_limit_the_rest_of_a_run_is_refused(void **state) {
     assert_int_equal(figures_of(&bench).memory_limit_bytes, LIMIT);
     assert_true(figures_of(&bench).memory_bytes <= LIMIT);
 
-    /* What is kept is still acknowledged; what comes after a refused one is not, even if kept. */
+    /* The same writer is promised nothing any more, not even what is kept. */
+    append(&bench, "a", 1, 1);
+    struct store_outcome behind = commit(&bench);
+    assert_int_equal(behind.accepted, 0);
+    assert_int_equal(behind.refused, 1);
+    assert_int_equal(behind.reason, STORE_REFUSED_MEMORY);
+
+    /* To others what is kept is still acknowledged, up to their own first refused one. */
+    bench.writer = (struct store_writer){0};
     append(&bench, "a", 1, 1);
     append(&bench, "a", 2, 2);
     append(&bench, "a", STORE_BATCH_MAX_READINGS, 1);
@@ -152,6 +160,27 @@ static void test_at_the_limit_the_rest_of_a_run_is_refused(void **state) {
     assert_int_equal(again.duplicates, 2);
     assert_int_equal(again.refused, 2);
     assert_int_equal(count_readings(&bench, "a"), outcome.accepted);
+    bench_fini(&bench);
+}
+
+/* Runs in one commit, and a sensor that would still have room: the first refusal counts for all. */
+static void test_behind_a_refused_reading_nothing_of_its_writer_is_kept(void **state) {
+    (void)state;
+    struct bench bench;
+    struct store_writer other = {0};
+    struct reading reading = {.sensor_id = bytes_str("b"), .seconds = 1, .sequence = 1};
+    bench_init(&bench, 60000);
+    append(&bench, "b", 1, 1);
+    for (int i = 1; i <= 5000; i++)
+        append(&bench, "a", i, 0);
+    assert_int_equal(store_batch_append(&bench.batch, &other, &reading), 0);
+    append(&bench, "b", 2, 2);
+    commit_batch(&bench);
+    assert_true(bench.batch.runs[0].outcome.refused > 0);
+    assert_int_equal(bench.batch.runs[1].outcome.duplicates, 1);
+    assert_int_equal(bench.batch.runs[2].outcome.accepted, 0);
+    assert_int_equal(bench.batch.runs[2].outcome.refused, 1);
+    assert_int_equal(count_readings(&bench, "b"), 1);
     bench_fini(&bench);
 }
 
@@ -314,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_each_run_has_its_own_outcome),
         cmocka_unit_test(test_long_runs_of_one_sensor_are_kept_whole),
         cmocka_unit_test(test_at_the_limit_the_rest_of_a_run_is_refused),
+        cmocka_unit_test(test_behind_a_refused_reading_nothing_of_its_writer_is_kept),
         cmocka_unit_test(test_a_sensor_without_a_reading_does_not_exist),
         cmocka_unit_test(test_refused_sensors_leave_no_memory_behind),
         cmocka_unit_test(test_statistics_merge_what_matches_both_patterns),
