@@ -43,31 +43,32 @@ static void writing_try_to_end(struct writing *writing) {
         writing->ops->complete(writing);
 }
 
-static void writing_condemn(struct writing *writing, enum grpc_status verdict,
+/* Because of the reading that has this index in the call. */
+static void writing_condemn(struct writing *writing, uint64_t index, enum grpc_status verdict,
                             const struct err_text *why) {
-    if (writing->verdict != GRPC_OK)
-        return;
     writing->verdict = verdict;
     if (writing->is_stream)
-        err_say(&writing->why, "reading %" PRIu64 " (counted from 0): %s", writing->n_taken,
-                why->text);
+        err_say(&writing->why, "reading %" PRIu64 " (counted from 0): %s", index, why->text);
     else
         writing->why = *why;
     grpc_call_hold(writing->call);
 }
 
+/* The first refusal replaces a broken rule: that one was met further on, and what lies between the
+ * two is not kept. */
 static void writing_on_refused(struct writing *writing, enum store_refusal reason) {
     struct err_text why;
-    enum grpc_status verdict =
-        reason == STORE_REFUSED_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_UNAVAILABLE;
-    if (reason == STORE_REFUSED_MEMORY)
+    enum grpc_status verdict = GRPC_UNAVAILABLE;
+    if (writing->is_refused)
+        return;
+    writing->is_refused = true;
+    if (reason == STORE_REFUSED_MEMORY) {
+        verdict = GRPC_RESOURCE_EXHAUSTED;
         err_say(&why, "the server's memory for readings is full");
-    else
+    } else {
         err_say(&why, "the server's store has failed and takes nothing more");
-    uint64_t n_taken = writing->n_taken;
-    writing->n_taken = writing->accepted; /* the index of the first that was refused */
-    writing_condemn(writing, verdict, &why);
-    writing->n_taken = n_taken;
+    }
+    writing_condemn(writing, writing->accepted, verdict, &why);
 }
 
 static void writing_on_settled(struct store_writer *writer, const struct store_outcome *outcome) {
@@ -76,10 +77,11 @@ static void writing_on_settled(struct store_writer *writer, const struct store_o
     bool was_last = writer->n_pending == 0; /* below, the call may take more */
     writing->accepted += outcome->accepted;
     writing->duplicates += outcome->duplicates;
+    if (outcome->refused)
+        writing_on_refused(writing,
+                           outcome->reason); /* first, so that `progress` lets nothing in */
     if (outcome->accepted && writing->ops->progress && !grpc_call_is_over(call))
         writing->ops->progress(writing, outcome->accepted);
-    if (outcome->refused)
-        writing_on_refused(writing, outcome->reason);
     writing_try_to_end(writing);
     if (was_last)
         grpc_call_unref(call);
@@ -148,7 +150,7 @@ static int writing_append(struct writing *writing, const struct reading *reading
     if (r) {
         struct err_text why;
         err_say(&why, "the server is out of memory");
-        writing_condemn(writing, GRPC_RESOURCE_EXHAUSTED, &why);
+        writing_condemn(writing, writing->n_taken, GRPC_RESOURCE_EXHAUSTED, &why);
         return 0;
     }
     writing->n_taken++;
@@ -164,7 +166,7 @@ int writing_take(struct writing *writing, struct bytes message, double *temperat
         return 0;
     enum grpc_status verdict = writing_check(writing, message, &reading, &why);
     if (verdict != GRPC_OK)
-        writing_condemn(writing, verdict, &why);
+        writing_condemn(writing, writing->n_taken, verdict, &why);
     else if (writing_append(writing, &reading))
         return GRPC_E_HOLD;
     if (temperature)
@@ -182,7 +184,7 @@ void writing_refuse_full(struct writing *writing) {
     struct err_text why;
     list_unlink(&writing->held);
     err_say(&why, "the server has too many readings waiting to be stored; try again shortly");
-    writing_condemn(writing, GRPC_RESOURCE_EXHAUSTED, &why);
+    writing_condemn(writing, writing->n_taken, GRPC_RESOURCE_EXHAUSTED, &why);
     writing_try_to_end(writing);
 }
 

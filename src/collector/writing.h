@@ -13,8 +13,8 @@
  *     nothing pending and the client has sent all, or there is a verdict -> `complete` or the
  * verdict's status
  *
- * The first verdict counts; after it nothing more is taken, and what came before it is still waited
- * for, so that the status can say how many readings are kept.
+ * The verdict is about the first bad reading of the call. After it nothing more is taken, and what
+ * came before it is still waited for, so that the status can say how many readings are kept.
  */
 struct writing;
 
@@ -38,6 +38,7 @@ struct writing {
     uint64_t duplicates; /* of these */
     bool has_all;        /* the client has sent its last */
     bool is_stream;      /* words name the reading's index */
+    bool is_refused;     /* by the store: the verdict says so */
 
     enum grpc_status verdict; /* GRPC_OK: none yet */
     struct err_text why;
