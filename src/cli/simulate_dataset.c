@@ -81,9 +81,11 @@ int simulate_dataset_print(const struct simulate_settings *settings) {
 
 static void dataset_end(struct dataset *dataset) {
     double seconds = (double)(clock_monotonic_ns() - dataset->started_at_ns) / (double)NS_PER_S;
-    fprintf(stderr, "%llu readings kept (%llu had been kept before) in %.2f s, %.0f a second\n",
-            (unsigned long long)dataset->n_kept, (unsigned long long)dataset->n_duplicates, seconds,
-            (double)dataset->n_kept / seconds);
+    fprintf(stderr, "%llu readings kept in %.2f s, %.0f a second\n",
+            (unsigned long long)dataset->n_kept, seconds, (double)dataset->n_kept / seconds);
+    if (dataset->n_duplicates)
+        fprintf(stderr, "%llu of them had been kept before\n",
+                (unsigned long long)dataset->n_duplicates);
     client_finish(&dataset->client, EXIT_OK);
 }
 
