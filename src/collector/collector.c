@@ -29,6 +29,7 @@ struct collector {
 };
 
 int64_t worker_now_s(struct collector_worker *worker) {
+    net_loop_renew(worker->loop); /* what the store settles does not come through net */
     if (worker->clock_read_at_ns != worker->loop->now_ns) {
         worker->clock_read_at_ns = worker->loop->now_ns;
         worker->now_s = (int64_t)(worker->collector->options.wall_clock_ns() / NS_PER_S);
