@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "store/limits.h"
+
 /* Every bound of the services, with its reason. */
 
-/* Bytes of a sensor's id: fits a path or a label in every system that people export to. */
-#define COLLECTOR_MAX_SENSOR_ID 128
+/* Bytes of a sensor's id: fits a path or a label in every system that people export to. What the
+ * rules let pass the store must take. */
+#define COLLECTOR_MAX_SENSOR_ID STORE_ID_MAX_BYTES
 
 /* Answers that one chat may owe: a reading beyond waits in the client's window. 4,096 keep a
  * connection with 1 ms of commit busy at 4 million a second. */
