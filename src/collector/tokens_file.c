@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -106,7 +107,9 @@ static int write_file(const char *file, const char *text, size_t len) {
     int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    int r = write_all(fd, text, len);
+    int r = fchmod(fd, 0600) ? -errno : 0; /* one may lie there with another mode */
+    if (!r)
+        r = write_all(fd, text, len);
     if (!r && fsync(fd))
         r = -errno;
     if (close(fd) && !r)
