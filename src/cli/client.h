@@ -51,7 +51,8 @@ MUST_USE int client_call(struct client *client, const char *path, const struct g
                          void *user, struct grpc_client_call **call);
 
 /*
- * Sends a reading as it is: protobuf-c's generated code would make -0.0 a 0.0. 0 or a negated errno.
+ * Sends a reading as it is: protobuf-c's generated code would make -0.0 a 0.0. 0 or a negated
+ * errno.
  */
 MUST_USE int client_send_reading(struct grpc_client_call *call, const struct reading *reading);
 

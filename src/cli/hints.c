@@ -12,7 +12,8 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
         return "--ca FILE names the CA, such as certs/ca.crt";
     if (strstr(text, "is not for"))
         return "--server has to be one of the certificate's names";
-    if (!situation.is_plaintext && strstr(text, "does not speak TLS"))
+    if (!situation.is_plaintext &&
+        (strstr(text, "does not speak TLS") || strstr(text, "hung up during the TLS handshake")))
         return "a server without TLS needs --plaintext";
     if (situation.is_plaintext)
         return "does it serve with TLS? then leave --plaintext out";

@@ -57,9 +57,6 @@ bool simulator_is_done(const struct simulator *simulator);
 /* Makes the next reading, unless the last one has not been acknowledged. */
 const struct reading *simulator_make_reading(struct simulator *simulator);
 
-/* Sends a reading in a call. 0 or a negated errno. */
-MUST_USE int simulate_send(struct grpc_client_call *call, const struct reading *reading);
-
 /* Prints or sends a data set. Returns the exit status. */
 int simulate_dataset_print(const struct simulate_settings *settings);
 int simulate_dataset_send(const struct options *options, const struct simulate_settings *settings);

@@ -17,12 +17,9 @@ bool upload_is_typed(const struct upload *upload) {
 
 /* 0 or a negated errno. */
 static int send_reading(struct upload *upload, const struct reading *reading) {
-    uint8_t *at;
-    int r = grpc_client_call_reserve(upload->call, reading_encoded_size(reading), &at);
+    int r = client_send_reading(upload->call, reading);
     if (r)
         return r;
-    reading_encode(reading, at);
-    grpc_client_call_commit(upload->call);
     upload->n_sent++;
     if (grpc_client_call_is_busy(upload->call))
         feed_pause(&upload->feed);

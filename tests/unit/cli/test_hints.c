@@ -27,6 +27,8 @@ static void test_what_the_text_says_is_not_said_again(void **state) {
 static void test_wrong_kind_of_connection(void **state) {
     (void)state;
     struct hint_situation tls = {.is_plaintext = false}, plaintext = {.is_plaintext = true};
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "the server hung up during the TLS handshake", tls),
+                 "--plaintext");
     assert_hints(hint_for(GRPC_UNAVAILABLE, "the server does not speak TLS there", tls),
                  "--plaintext");
     assert_hints(hint_for(GRPC_UNAVAILABLE, "it closed at once", plaintext), "--plaintext out");
