@@ -1,0 +1,688 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every verb of the program, as a person or a script uses it: what it prints where, how it ends."""
+import csv
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from program import BIN, PATIENCE_S, run
+from readings import BEGIN
+
+OK, FAILED, USAGE = 0, 1, 2
+VERBS = ["serve", "send", "stream", "get", "chat", "stats", "sensors", "health", "simulate", "token",
+         "version"]
+CALLING_VERBS = [("send", "x", "1"), ("stream",), ("get", "x"), ("chat",), ("stats", "x"), ("sensors",),
+                 ("health",), ("simulate", "--count", "1")]
+
+
+def good(done):
+    """What a verb printed that succeeded."""
+    assert done.returncode == OK, done.stderr
+    return done.stdout
+
+
+def failed(done, status=FAILED):
+    """The last line of a verb that failed; nothing of it is on standard output."""
+    assert done.returncode == status, done.stdout + done.stderr
+    assert done.stdout == ""
+    return done.stderr.splitlines()[-1]
+
+
+def lines_of_json(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def lines_of_csv(text):
+    return list(csv.DictReader(text.splitlines()))
+
+
+# ---- help, version, wrong use ----
+
+def test_without_a_verb_it_says_how_it_is_used():
+    done = run()
+    assert done.returncode == USAGE
+    assert "Usage: thermograph VERB" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("way", [["help"], ["--help"], ["-h"]])
+def test_help_lists_every_verb(way):
+    text = good(run(*way))
+    assert re.findall(r"^  (\w+)  ", text, re.MULTILINE)[:len(VERBS)] == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help_with_examples(verb):
+    text = good(run(verb, "--help"))
+    assert f"Usage: thermograph {verb}" in text
+    assert "Example" in text
+    assert text == good(run("help", verb))
+
+
+def test_version_names_the_libraries_too():
+    text = good(run("version"))
+    assert re.match(r"thermograph \d+\.\d+\.\d+\n", text)
+    assert re.search(r"^nghttp2 1\.", text, re.MULTILINE)
+    assert good(run("--version")).strip() == text.splitlines()[0]
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["sned"], "did you mean 'send'?"),
+    (["frobnicate"], "there is no verb 'frobnicate'"),
+    (["help", "frobnicate"], "there is no verb 'frobnicate'"),
+    (["send", "kitchen"], "this takes: SENSOR TEMPERATURE"),
+    (["send", "kitchen", "1", "2"], "an argument too many: '2'"),
+    (["send", "kitchen", "warm"], "'warm' is no temperature"),
+    (["send", "kitchen", "nan"], "'nan' is no temperature"),
+    (["send", "kitchen", "1", "--time", "yesterday"], "--time: 'yesterday' is no time"),
+    (["send", "kitchen", "1", "--sequence", "-1"], "--sequence: '-1' is no whole number"),
+    (["get", "kitchen", "--limit", "0"], "--limit: '0' is no whole number from 1 on"),
+    (["get", "kitchen", "--output", "xml"], "--output: 'xml' is none of: table, json, csv"),
+    (["get", "kitchen", "--timeout", "soon"], "--timeout: 'soon' is no duration"),
+    (["get", "kitchen", "--frobnicate"], "unrecognized option '--frobnicate'"),
+    (["get", "kitchen", "--server", "localhost:99999"], "--server"),
+    (["sensors", "--log-level", "loud"], "--log-level: 'loud' is none of: error, warn, info, debug"),
+    (["simulate", "--kind", "shouting"], "--kind: 'shouting' is none of"),
+    (["simulate", "--min-delay", "2s", "--max-delay", "1s"], "--max-delay: it is shorter"),
+    (["simulate", "--print"], "--print needs --dataset A or B"),
+    (["simulate", "--dataset", "A"], "needs --count"),
+    (["token", "destroy", "--tokens", "x"], "'destroy' is none of: create, add, list, revoke"),
+    (["token", "list"], "--tokens FILE is missing"),
+    (["serve", "--workers", "0"], "--workers: '0' is no whole number from 1 to"),
+    (["serve", "--memory-limit", "lots"], "--memory-limit: 'lots' is no size"),
+    (["serve", "--allow-anyone", "extra"], "an argument too many: 'extra'"),
+    (["send", "kitchen", "1", "--ca", "/nowhere/ca.crt"], "/nowhere/ca.crt"),
+    (["send", "kitchen", "1", "--plaintext", "--token-file", "/nowhere/token"], "/nowhere/token"),
+])
+def test_wrong_use_is_status_2_with_words(arguments, words):
+    done = run(*arguments)
+    assert done.returncode == USAGE, done.stderr
+    assert done.stdout == ""
+    assert words in done.stderr
+
+
+# ---- send, get ----
+
+def test_send_and_get(server):
+    sent = server.call("send", "kitchen", "21.5", "--time", "2026-03-01T10:00:00.25Z", "--sequence", 7)
+    assert good(sent) == "Reading received.\n"
+    assert sent.stderr == ""
+    table = good(server.call("get", "kitchen")).splitlines()
+    assert table[0].split() == ["TEMPERATURE", "TIME", "SEQUENCE"]
+    assert table[1].split() == ["21.5", "2026-03-01T10:00:00.25Z", "7"]
+    assert good(server.call("get", "kitchen", "--output", "json")) == (
+        '{"sensor_id": "kitchen", "temperature": 21.5, "time": "2026-03-01T10:00:00.25Z", '
+        '"sequence": 7}\n')
+    assert good(server.call("get", "kitchen", "-o", "csv")) == (
+        "sensor_id,temperature,time,sequence\nkitchen,21.5,2026-03-01T10:00:00.25Z,7\n")
+
+
+def test_send_says_when_it_was_a_repeat(server):
+    def send(*more):
+        return good(server.call("send", "kitchen", "21.5", "--time", BEGIN, "--sequence", 7, *more))
+    assert send() == "Reading received.\n"
+    assert "kept already" in send()
+    assert json.loads(send("-o", "json")) == {
+        "message": "Reading received.", "accepted": 1, "duplicates": 1}
+    assert send("-o", "csv") == "message,accepted,duplicates\nReading received.,1,1\n"
+
+
+@pytest.mark.parametrize("temperature", ["-3.25", "-0.0", "1e308", "-.5", "5e-324", "007"])
+def test_temperatures_below_zero_and_odd_ones_need_no_tricks(server, temperature):
+    good(server.call("send", "cellar", temperature))
+    [got] = lines_of_csv(good(server.call("get", "cellar", "-o", "csv")))
+    assert got["temperature"] == repr(float(temperature))
+
+
+def test_send_takes_the_time_of_now(server):
+    good(server.call("send", "kitchen", "1"))
+    [got] = lines_of_csv(good(server.call("get", "kitchen", "--start", "-10m", "-o", "csv")))
+    assert got["time"].endswith("Z")
+    assert lines_of_csv(good(server.call("get", "kitchen", "--end", "-10m", "-o", "csv"))) == []
+
+
+@pytest.fixture
+def ten(server):
+    """A server with readings 0 to 9 of `ten`, a second apart."""
+    data = "".join(f"ten,{i},{BEGIN + i}\n" for i in range(10))
+    good(server.call("stream", stdin=data))
+    return server
+
+
+@pytest.mark.parametrize("options, expected", [
+    ([], range(10)), (["--limit", 2], [0, 1]), (["--newest"], range(9, -1, -1)),
+    (["--newest", "--limit", "3"], [9, 8, 7]), (["--start", BEGIN + 8], [8, 9]),
+    (["--end", BEGIN + 2], [0, 1]), (["--start", BEGIN + 3, "--end", BEGIN + 5], [3, 4])])
+def test_get_takes_a_range(ten, options, expected):
+    got = lines_of_csv(good(ten.call("get", "ten", "-o", "csv", *options)))
+    assert [float(row["temperature"]) for row in got] == list(expected)
+
+
+def test_get_of_nothing_says_so_to_people_only(server):
+    done = server.call("get", "nobody")
+    assert (good(done), done.stderr) == ("", "no readings\n")
+    for output in ("csv", "json"):
+        done = server.call("get", "nobody", "-o", output)
+        assert (good(done), done.stderr) == ("", "")
+
+
+def test_get_ends_quietly_when_nobody_reads_on(server):
+    good(server.call("stream", stdin="".join(f"long,{i},{BEGIN + i}\n" for i in range(50_000))))
+    with subprocess.Popen([BIN, "get", "long", "-o", "csv", *server.access()], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as get:
+        assert get.stdout.readline() == "sensor_id,temperature,time,sequence\n"
+        get.stdout.close()
+        assert get.wait(PATIENCE_S) >= 0
+        assert get.stderr.read() == ""
+
+
+# ---- stream, chat ----
+
+CSV = """\
+# a comment, and a header in an order of its own
+time,sensor_id,temperature,sequence
+
+2026-03-01T10:00:00Z,kitchen,20.5,1
+1772359201,"kitchen",-0.0,2
+2026-03-01 10:00:02.5, kitchen , 20.37 ,
+"""
+JSON = """\
+{"sensor_id": "kitchen", "temperature": 20.5, "time": "2026-03-01T10:00:00Z", "sequence": 1}
+{"temperature": -0.0, "sensor_id": "kitchen", "time": 1772359201, "sequence": 2}
+
+{"sensor_id": "kitchen", "temperature": 20.37, "time": "2026-03-01T10:00:02.5Z"}
+"""
+
+
+@pytest.mark.parametrize("data", [CSV, JSON, CSV.replace("\n", "\r\n")], ids=["csv", "json", "crlf"])
+def test_stream_takes_csv_and_json_lines(server, data):
+    done = server.call("stream", stdin=data)
+    assert good(done) == "All readings stored. (3 accepted)\n"
+    assert done.stderr == ""
+    got = lines_of_csv(good(server.call("get", "kitchen", "-o", "csv")))
+    assert [(row["temperature"], row["time"], row["sequence"]) for row in got] == [
+        ("20.5", "2026-03-01T10:00:00Z", "1"), ("-0.0", "2026-03-01T10:00:01Z", "2"),
+        ("20.37", "2026-03-01T10:00:02.5Z", "")]
+
+
+def test_stream_takes_a_file_and_counts_repeats(server, tmp_path):
+    (tmp_path / "readings.csv").write_text(CSV)
+    assert good(server.call("stream", tmp_path / "readings.csv")).startswith("All readings stored.")
+    again = json.loads(good(server.call("stream", tmp_path / "readings.csv", "-o", "json")))
+    assert again == {"message": "All readings stored.", "accepted": 3, "duplicates": 2}
+
+
+@pytest.mark.parametrize("output", ["csv", "json"])
+def test_what_get_prints_stream_takes(server, start, output):
+    good(server.call("stream", stdin=CSV + '1772359202.000000001,"odd, ""name"" süd",1.5,9\n'))
+    other = start(plaintext=True)
+    for name in ("kitchen", 'odd, "name" süd'):
+        text = good(server.call("get", name, "-o", output))
+        assert text
+        good(other.call("stream", stdin=text))
+        assert good(other.call("get", name, "-o", output)) == text
+
+
+@pytest.mark.parametrize("line, words", [
+    ("kitchen", "expected is sensor_id,temperature[,time[,sequence]]"),
+    ("kitchen,warm", "'warm' is no temperature"),
+    ("kitchen,1,2026-13-01", "'2026-13-01' is no time"),
+    ("kitchen,1,2026-03-01,x", "sequence"),
+    ("kitchen,1,2026-03-01,1,more", "more than 4 fields"),
+    ('"kitchen,1', "a quote that is not closed"),
+    (",1", "sensor_id: must not be empty"),
+    ('{"sensor_id": "kitchen"}', "the temperature is missing"),
+    ('{"sensor_id": "kitchen", "temperature": "warm"}', "temperature"),
+    ('{"sensor_id": "kitchen", "temperature": 1, "colour": 2}', "'colour' is no field"),
+    ('{"sensor_id": "kitchen"', "no JSON"),
+])
+def test_a_bad_line_is_named_and_what_came_before_is_kept(server, line, words):
+    done = server.call("stream", stdin=f"kitchen,1,{BEGIN}\n{line}\nkitchen,3,{BEGIN}\n")
+    assert done.returncode == FAILED
+    assert re.search(r"standard input: line 2: .*" + re.escape(words), done.stderr), done.stderr
+    got = lines_of_csv(good(server.call("get", "kitchen", "-o", "csv")))
+    assert [row["temperature"] for row in got] == ["1.0"]
+
+
+def test_chat_prints_each_answer_while_it_is_open(server, start_program):
+    chat = start_program("chat", "--sensor", "kitchen", *server.access())
+    for n, (typed, shown) in enumerate([("20", "20.0"), ("20.37", "20.37"), ("-1", "-1.0")], start=1):
+        chat.write(f"{typed}\n")
+        assert chat.wait_for("Received", stream="stdout", count=n).string == f"Received {shown}"
+    chat.process.stdin.close()
+    assert chat.end() == OK
+
+
+def test_chat_in_json(server):
+    answers = lines_of_json(good(server.call("chat", "-o", "json", stdin=CSV)))
+    assert [answer["message"] for answer in answers] == [
+        "Received 20.5", "Received -0.0", "Received 20.37"]
+    assert [answer["accepted"] for answer in answers] == [1, 2, 3]
+
+
+def test_a_refused_reading_ends_stream_and_chat_with_the_servers_words(server):
+    data = f"kitchen,1,{BEGIN}\nkitchen,2,9999999999\n"
+    for verb in ("stream", "chat"):
+        done = server.call(verb, stdin=data)
+        assert done.returncode == FAILED
+        assert re.search(r"INVALID_ARGUMENT: reading 1 \(counted from 0\): timestamp: .*; "
+                         r"1 readings before it are stored", done.stderr), done.stderr
+
+
+def test_stream_of_a_file_that_is_not_there(server):
+    assert "/nowhere.csv: No such file or directory" in failed(server.call("stream", "/nowhere.csv"))
+
+
+# ---- stats, sensors, health ----
+
+@pytest.fixture
+def house(server):
+    good(server.call("stream", stdin=f"boiler-1,1,{BEGIN}\nboiler-1,3,{BEGIN + 1}\nboiler-2,5,{BEGIN}\n"
+                                     f"cellar,-7.25,{BEGIN}\n"))
+    return server
+
+
+def test_stats_of_a_sensor_and_of_a_pattern(house):
+    table = dict(re.split(r"\s{2,}", line) for line in
+                 good(house.call("stats", "boiler-1")).splitlines())
+    assert (table["count"], table["mean"], table["standard deviation"]) == ("2", "2.0", "1.0")
+    [got] = lines_of_json(good(house.call("stats", "boiler-*", "-o", "json")))
+    assert (got["sensors"], got["count"], got["mean"], got["minimum"], got["maximum"]) == (2, 3, 3, 1, 5)
+    [got] = lines_of_csv(good(house.call("stats", "cellar", "-o", "csv")))
+    assert (got["latest"], got["standard_deviation"]) == ("-7.25", "0.0")
+
+
+def test_stats_of_nothing_is_a_failed_call(house):
+    assert "NOT_FOUND: nobody has written to a sensor 'attic'" in failed(house.call("stats", "attic"))
+
+
+def test_sensors_lists_them(house):
+    table = good(house.call("sensors")).splitlines()
+    assert table[0].split()[:3] == ["SENSOR", "ID", "COUNT"]
+    assert [line.split()[:3] for line in table[1:]] == [
+        ["boiler-1", "2", "3.0"], ["boiler-2", "1", "5.0"], ["cellar", "1", "-7.25"]]
+    assert [row["sensor_id"] for row in lines_of_csv(
+        good(house.call("sensors", "boiler-*", "-o", "csv")))] == ["boiler-1", "boiler-2"]
+    done = house.call("sensors", "attic*")
+    assert (good(done), done.stderr) == ("", "no sensors\n")
+
+
+def test_sensors_reads_every_page(server):
+    n = 2345
+    good(server.call("stream", stdin="".join(f"s-{i:04},{i},{BEGIN}\n" for i in range(n))))
+    listed = lines_of_csv(good(server.call("sensors", "-o", "csv")))
+    assert [row["sensor_id"] for row in listed] == [f"s-{i:04}" for i in range(n)]
+
+
+def test_health_needs_no_token_and_tells_by_its_status(server):
+    access = ["--server", server.address, "--ca", server.ca]
+    assert good(run("health", *access)) == "SERVING\n"
+    assert json.loads(good(run("health", "SensorService", "-o", "json", *access))) == {
+        "service": "SensorService", "status": "SERVING"}
+    assert "NOT_FOUND" in failed(run("health", "Nobody", *access))
+
+
+# ---- simulate ----
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "chat"])
+def test_a_simulated_sensor_sends_as_many_readings_as_it_should(server, kind):
+    done = server.call("simulate", "--kind", kind, "--count", 12, "--sensors", 2, "--seed", 5,
+                       "--min-delay", "0s", "--max-delay", "1ms")
+    assert good(done).count("\n") >= 12
+    [stats] = lines_of_json(good(server.call("stats", f"{kind}-*", "-o", "json")))
+    assert (stats["sensors"], stats["count"]) == (2, 12)
+
+
+def test_a_simulated_reader_reads(house):
+    text = good(house.call("simulate", "--kind", "server-stream", "--count", 3, "--seed", 1,
+                           "--min-delay", "0s", "--max-delay", "1ms"))
+    reads = re.findall(r"^read (\S+): (\d+) readings, average (\S+) C$", text, re.MULTILINE)
+    assert len(reads) == 3
+    assert {("boiler-1", "2", "2.00"), ("boiler-2", "1", "5.00"), ("cellar", "1", "-7.25")} >= set(reads)
+
+
+def test_the_same_seed_gives_the_same_temperatures(server):
+    def send(prefix):
+        good(server.call("simulate", "--count", 10, "--seed", 9, "--prefix", prefix, "--sensors", 1,
+                         "--min-delay", "0s", "--max-delay", "0s"))
+        return [row["temperature"] for row in
+                lines_of_csv(good(server.call("get", f"{prefix}-1", "-o", "csv")))]
+    first, second = map(lambda row: [float(each) for each in row], (send("a"), send("b")))
+    # The daily curve moves on between the two, by less than a hundredth.
+    assert first == pytest.approx(second, abs=0.02)
+    assert len(set(first)) > 1
+
+
+@pytest.mark.parametrize("name, interval_s, has_nanos", [("A", 1, False), ("B", 10, True)])
+def test_a_data_set_is_the_same_each_time(name, interval_s, has_nanos):
+    def make(*more):
+        return good(run("simulate", "--dataset", name, "--sensors", 20, "--count", 1000, "--print",
+                        *more))
+    assert make() == make()
+    assert make("--seed", 2) != make()
+    assert make("--start", "2025-05-05") != make()
+    rows = lines_of_csv(make())
+    assert len(rows) == 1000
+    assert len({row["sensor_id"] for row in rows}) == 20
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows) or has_nanos
+    assert any("." in row["time"] for row in rows) == has_nanos
+    assert all(abs(float(row["temperature"])) < 100 for row in rows)
+    assert all(re.fullmatch(r"-?\d+\.\d\d?", row["temperature"]) for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "chat"])
+def test_a_data_set_that_is_sent_is_the_one_that_is_printed(server, kind):
+    options = ["--dataset", "B", "--sensors", 5, "--count", 500]
+    done = server.call("simulate", *options, "--kind", kind)
+    assert good(done) == ""
+    assert done.stderr.startswith("500 readings kept")
+    printed = lines_of_csv(good(run("simulate", *options, "--print")))
+    for i in range(1, 6):
+        name = f"sensor-{i}"
+        kept = lines_of_csv(good(server.call("get", name, "-o", "csv")))
+        assert kept == [row for row in printed if row["sensor_id"] == name]
+    again = server.call("simulate", *options, "--kind", "client-stream")
+    assert "500 readings kept (500 had been kept before)" in again.stderr
+
+
+def test_simulated_sensors_end_well_on_a_signal(server, start_program):
+    for kind in ("unary", "client-stream", "server-stream", "chat"):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            sensor = start_program("simulate", "--kind", kind, "--min-delay", "0s", "--max-delay", "20ms",
+                                   *server.access())
+            sensor.wait_for(".", stream="stdout", count=2)
+            assert sensor.stop(number) == OK, sensor.said()
+
+
+# ---- when the server is not there, or not what it should be ----
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]  # bound and not listening: a connection is refused
+
+
+@pytest.mark.parametrize("verb", CALLING_VERBS[:-1], ids=lambda verb: verb[0])
+def test_without_a_server_each_verb_fails_with_words(free_port, certs, verb):
+    done = run(*verb, "--server", f"127.0.0.1:{free_port}", "--ca", certs / "ca.crt", "--timeout", "20s")
+    assert f"thermograph: {verb[0]}: UNAVAILABLE" in failed(done)
+    assert "is the server running there?" in done.stderr
+
+
+@pytest.mark.parametrize("change, words", [
+    (["--ca", "/etc/ssl/certs/ca-certificates.crt"], "--ca"),
+    (["--plaintext"], "--plaintext"),
+    (["--token", "tg_wrong"], "this token is not known here"),
+])
+def test_a_wrong_way_to_connect_is_explained(server, change, words):
+    if change[0] == "--ca" and not os.path.exists(change[1]):
+        pytest.skip("ca-certificates is not installed")
+    done = run("send", "kitchen", "1", *server.access(), *change, "--timeout", "20s")
+    assert words in failed(done)
+
+
+def test_a_server_by_another_name_is_refused(server):
+    done = run("health", "--server", f"127.0.0.2:{server.port}", "--ca", server.ca, "--timeout", "20s")
+    assert failed(done)
+    done = run("health", "--server", f"localhost:{server.port}", "--ca", server.ca)
+    assert good(done) == "SERVING\n"
+
+
+def test_a_plaintext_server_says_that_it_needs_the_option(start):
+    server = start(plaintext=True)
+    assert "--plaintext" in failed(run("health", "--server", server.address, "--timeout", "20s"))
+    assert good(server.call("health")) == "SERVING\n"
+
+
+def test_a_timeout_ends_a_call(server, start_program):
+    chat = start_program("chat", "--timeout", "200ms", *server.access())
+    assert chat.end() == FAILED
+    assert "DEADLINE_EXCEEDED" in chat.lines["stderr"][-1]
+    assert "--timeout" in chat.lines["stderr"][-1]
+
+
+def test_a_missing_token_is_explained(server):
+    done = run("send", "kitchen", "1", "--server", server.address, "--ca", server.ca)
+    assert "--token-file FILE names the file" in failed(done)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_verb_that_is_interrupted_says_so_by_its_status(server, start_program, number):
+    chat = start_program("chat", "--sensor", "x", *server.access())
+    chat.write("1\n")
+    chat.wait_for("Received 1.0", stream="stdout")
+    assert chat.stop(number) == 130
+
+
+# ---- configuration ----
+
+def test_an_option_beats_a_variable_and_a_variable_beats_the_file(server, free_port, tmp_path):
+    wrong = f"127.0.0.1:{free_port}"
+    file = tmp_path / "config.yaml"
+    file.write_text(f"server: {wrong}\nca: {server.ca}\ntoken: {server.token}\noutput: json\n")
+    right = {"THERMOGRAPH_SERVER": server.address, "THERMOGRAPH_CONFIG": str(file)}
+    assert good(run("health", variables=right)) == '{"service": "", "status": "SERVING"}\n'
+    assert good(run("health", "--output", "table", variables=right)) == "SERVING\n"
+    assert failed(run("health", "--config", file))
+    assert good(run("health", "--config", file, "--server", server.address))
+    assert failed(run("health", "--server", wrong, variables=right))
+    good(run("send", "kitchen", "1", variables=right))
+
+
+def test_tokens_come_from_the_environment_or_a_file(server, tmp_path):
+    access = ["--server", server.address, "--ca", server.ca]
+    good(run("send", "kitchen", "1", *access, variables={"THERMOGRAPH_TOKEN": server.token}))
+    file = tmp_path / "token"
+    file.write_text(server.token + "\n")
+    file.chmod(0o600)
+    good(run("send", "kitchen", "1", *access, "--token-file", file))
+    good(run("send", "kitchen", "1", *access, variables={"THERMOGRAPH_TOKEN_FILE": str(file)}))
+
+
+def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, tmp_path, start_program):
+    token = make_token("all")
+    file = tmp_path / "server.yaml"
+    file.write_text(f"listen: 127.0.0.1:0\ncert: {certs}/server.crt\nkey: {certs}/server.key\n"
+                    f"tokens: {tokens_file}\nworkers: 1\nlog-format: json\n")
+    server = start_program("serve", "--config", file)
+    port = server.wait_for(r"serving on 127\.0\.0\.1:(\d+)").group(1)
+    assert all(json.loads(line) for line in server.lines["stderr"])
+    good(run("send", "kitchen", "1", "--server", f"127.0.0.1:{port}", "--ca", certs / "ca.crt",
+             "--token", token))
+    assert server.stop() == OK
+
+
+@pytest.mark.parametrize("text, words", [
+    ("sever: x\n", ":1: there is no option 'sever'; did you mean 'server'?"),
+    ("server: x\ntimeout: soon\n", ":2: timeout: 'soon' is no duration"),
+    ("server: [x\n", "config.yaml:"),
+])
+def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, words):
+    (tmp_path / "config.yaml").write_text(text)
+    assert words in failed(run("health", "--config", tmp_path / "config.yaml"), USAGE)
+
+
+def test_a_mistake_in_a_variable_is_named():
+    assert "THERMOGRAPH_TIMEOUT: 'soon' is no duration" in failed(
+        run("health", variables={"THERMOGRAPH_TIMEOUT": "soon"}), USAGE)
+
+
+def test_log_lines_can_be_json(start):
+    server = start("--log-format", "json", "--log-level", "debug", plaintext=True)
+    assert server.stop() == OK
+    assert all(json.loads(line) for line in server.lines["stderr"])
+
+
+def test_a_quiet_server_says_nothing(start_program):
+    server = start_program("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--log-level", "error")
+    server.process.stdin.close()
+    # It has nothing to say, so whether it serves shows by a call that it answers; the port is its own.
+    port = listening_port(server)
+    assert good(run("health", "--plaintext", "--server", f"127.0.0.1:{port}")) == "SERVING\n"
+    assert server.stop() == OK
+    assert server.lines["stderr"] == []
+
+
+def listening_port(server):
+    """The port that the process listens on, from /proc."""
+    for _ in range(100_000):
+        inodes = set()
+        for descriptor in os.scandir(f"/proc/{server.process.pid}/fd"):
+            try:
+                inodes.add(os.readlink(descriptor.path))
+            except OSError:
+                continue
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            for line in list(table)[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                    return int(fields[1].split(":")[1], 16)
+    raise AssertionError("it does not listen")
+
+
+# ---- token ----
+
+def test_token_create_prints_the_token_alone_and_keeps_only_its_hash(tokens_file):
+    done = run("token", "create", "--tokens", tokens_file, "--name", "one", "--write", "boiler-*")
+    token = good(done).strip()
+    assert re.fullmatch(r"tg_[\w-]{43}", token)
+    assert token not in tokens_file.read_text()
+    assert stat.S_IMODE(tokens_file.stat().st_mode) == 0o600
+    assert "may write boiler-*, may read nothing" in done.stderr
+
+
+def test_token_list_and_revoke(tokens_file, make_token):
+    make_token("b-reader", "--read", "*")
+    make_token("a-writer", "--write", "boiler-*")
+    make_token("c-all")
+    listed = lines_of_csv(good(run("token", "list", "--tokens", tokens_file, "-o", "csv")))
+    assert [tuple(row.values()) for row in listed] == [
+        ("a-writer", "boiler-*", ""), ("b-reader", "", "*"), ("c-all", "*", "*")]
+    good(run("token", "revoke", "b-reader", "--tokens", tokens_file))
+    table = good(run("token", "list", "--tokens", tokens_file)).splitlines()
+    assert [line.split()[0] for line in table] == ["NAME", "a-writer", "c-all"]
+    assert "has no token named 'b-reader'" in failed(
+        run("token", "revoke", "--name", "b-reader", "--tokens", tokens_file))
+
+
+def test_token_add_takes_a_token_that_a_device_has_already(start, tokens_file):
+    secret = "a-token-that-was-burnt-into-a-device"
+    done = run("token", "add", "--tokens", tokens_file, "--name", "device", stdin=secret + "\n")
+    assert good(done) == ""
+    server = start()
+    good(server.call("send", "kitchen", "1", token=secret))
+
+
+@pytest.mark.parametrize("arguments, stdin, words", [
+    (["add", "--name", "x"], "short\n", "22"),
+    (["add", "--name", "x"], "", "no token in it"),
+    (["add"], "a-token-that-is-long-enough\n", "--name is missing"),
+    (["create", "--name", ""], "", "name"),
+])
+def test_bad_tokens_are_refused_and_the_file_stays(tokens_file, make_token, arguments, stdin, words):
+    make_token("first")
+    before = tokens_file.read_text()
+    assert words in failed(run("token", *arguments, "--tokens", tokens_file, stdin=stdin))
+    assert tokens_file.read_text() == before
+
+
+def test_tokens_made_at_the_same_time_are_all_kept(tokens_file, start_program):
+    programs = [start_program("token", "create", "--tokens", tokens_file, "--name", f"t-{i}")
+                for i in range(12)]
+    assert [each.end() for each in programs] == [OK] * 12
+    listed = lines_of_csv(good(run("token", "list", "--tokens", tokens_file, "-o", "csv")))
+    assert {row["name"] for row in listed} == {f"t-{i}" for i in range(12)}
+
+
+def test_a_changed_tokens_file_counts_without_a_restart(server, make_token, tokens_file):
+    late = make_token("late", "--write", "late-*")
+    server.wait_for("tokens read again")
+    good(server.call("send", "late-1", "1", token=late))
+    good(run("token", "revoke", "all", "--tokens", tokens_file))
+    server.wait_for("tokens read again", count=2)
+    assert "this token is not known here" in failed(server.call("send", "kitchen", "1"))
+    good(server.call("send", "late-1", "1", token=late))
+
+
+def test_a_chat_that_is_open_keeps_its_rights_when_tokens_change(server, tokens_file, start_program):
+    chat = start_program("chat", "--sensor", "kitchen", *server.access())
+    chat.write("1\n")
+    chat.wait_for("Received 1.0", stream="stdout")
+    good(run("token", "revoke", "all", "--tokens", tokens_file))
+    server.wait_for("tokens read again")
+    chat.write("2\n")
+    chat.wait_for("Received 2.0", stream="stdout")
+    chat.process.stdin.close()
+    assert chat.end() == OK
+
+
+def test_a_tokens_file_that_breaks_leaves_the_old_ones(server, tokens_file):
+    good_text = tokens_file.read_text()
+    tokens_file.write_text("tokens: [")
+    server.wait_for(r"ERROR the tokens stay as they were: .*tokens\.yaml")
+    good(server.call("send", "kitchen", "1"))
+    tokens_file.write_text(good_text)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("tokens read again")
+    good(server.call("send", "kitchen", "1"))
+
+
+# ---- serve ----
+
+def test_serve_says_where_and_how(server):
+    line = server.wait_for("serving on").string
+    assert re.search(r"INFO  serving on 127\.0\.0\.1:\d+ \(TLS, tokens from ", line)
+    assert server.lines["stdout"] == []
+
+
+def test_serve_listens_on_several_addresses(start):
+    server = start("--listen", "127.0.0.1:0", plaintext=True)
+    ports = re.findall(r"127\.0\.0\.1:(\d+)", server.wait_for("serving on").string)
+    assert len(set(ports)) == 2
+    for port in ports:
+        assert good(run("health", "--plaintext", "--server", f"127.0.0.1:{port}")) == "SERVING\n"
+
+
+def test_plaintext_to_the_network_works_when_it_was_asked_for(start_program):
+    server = start_program("serve", "--listen", "0.0.0.0:0", "--allow-anyone",
+                           "--allow-plaintext-from-network")
+    server.wait_for("serving on")
+    server.wait_for("WARN .*plaintext")
+    server.wait_for("WARN .*anyone")
+    assert server.stop() == OK
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_in_time_with_streams_open(start, start_program, number):
+    server = start()
+    clients = [start_program("chat", "--sensor", f"s-{i}", *server.access()) for i in range(5)]
+    for client in clients:
+        client.write("1\n")
+        client.wait_for("Received 1.0", stream="stdout")
+    assert server.stop(number) == OK
+    for client in clients:
+        assert client.end() == FAILED
+        assert "UNAVAILABLE" in client.lines["stderr"][-1]
+
+
+def test_a_second_signal_ends_the_server_at_once(start, start_program):
+    server = start("--drain-timeout", "1h")
+    chat = start_program("chat", "--sensor", "x", *server.access())
+    chat.write("1\n")
+    chat.wait_for("Received 1.0", stream="stdout")
+    server.process.terminate()
+    server.wait_for("stopping")
+    assert server.stop() == OK
+
+
+def test_an_idle_server_ends_at_once_whatever_its_drain_timeout(start):
+    server = start("--drain-timeout", "1h")
+    good(server.call("send", "x", "1"))
+    assert server.stop() == OK
