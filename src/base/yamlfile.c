@@ -7,6 +7,7 @@
 #include "base/yamlfile.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +46,45 @@ static cyaml_config_t yamlfile_config(struct yamlfile_complaint *complaint) {
     };
 }
 
+static bool line_has_key(const char *line, const char *key) {
+    size_t len = strlen(key);
+    line += strspn(line, " \t-\"'");
+    if (strncmp(line, key, len) != 0)
+        return false;
+    line += len;
+    line += strspn(line, " \t\"'");
+    return *line == ':';
+}
+
+long yamlfile_find_key(const char *file, const char *key, long from) {
+    CLEANUP(mem_freep) char *line = NULL;
+    size_t cap = 0;
+    long number = 0, found = 0;
+    FILE *in = fopen(file, "re");
+    if (!in)
+        return 0;
+    while (!found && getline(&line, &cap, in) >= 0)
+        if (++number >= from && line_has_key(line, key))
+            found = number;
+    fclose(in);
+    return found;
+}
+
+/* libcyaml tells a key that it does not know with the line of the key before. */
+static long yamlfile_line(const char *file, const struct yamlfile_complaint *complaint) {
+    static const char unknown_key[] = "Unexpected key: ";
+    if (strncmp(complaint->what, unknown_key, strlen(unknown_key)) != 0)
+        return complaint->line;
+    long line = yamlfile_find_key(file, complaint->what + strlen(unknown_key), complaint->line);
+    return line ? line : complaint->line;
+}
+
 static void yamlfile_say(const char *file, const struct yamlfile_complaint *complaint,
                          cyaml_err_t err, struct err_text *why) {
     const char *what = complaint->what[0] ? complaint->what : cyaml_strerror(err);
-    if (complaint->line)
-        err_say(why, "%s:%ld: %s", file, complaint->line, what);
+    long line = yamlfile_line(file, complaint);
+    if (line)
+        err_say(why, "%s:%ld: %s", file, line, what);
     else
         err_say(why, "%s: %s", file, what);
 }

@@ -22,3 +22,7 @@ void yamlfile_free(const cyaml_schema_value_t *schema, void *data);
 /* `data` as YAML text, to be freed with mem_free(). 0 or -ENOMEM. */
 MUST_USE int yamlfile_write(const cyaml_schema_value_t *schema, const void *data, char **text,
                             size_t *len);
+
+/* The first line from `from` on (they count from 1) where `key` stands; 0 when it is nowhere. For
+ * words about a file. */
+long yamlfile_find_key(const char *file, const char *key, long from);

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cli/options_file.h"
+#include "base/yamlfile.h"
 
 static const struct option_info table[N_OPTIONS] = {
     /* a connection to a server */
@@ -193,7 +193,7 @@ int options_blame(const struct options *options, enum option_id id, struct err_t
     const char *file = options_text(options, OPTION_CONFIG);
     switch (options->values[id].source) {
     case SOURCE_FILE:
-        err_say(why, "%s:%ld: %s: %s", file, options_file_line(file, name), name, words.text);
+        err_say(why, "%s:%ld: %s: %s", file, yamlfile_find_key(file, name, 1), name, words.text);
         break;
     case SOURCE_ENVIRONMENT:
         err_say(why, "%s: %s", option_variable(id).text, words.text);

@@ -9,15 +9,13 @@
  * The schema that libcyaml checks it against is made from the table of options. All values are read
  * as text; the verb that uses one turns it into its type. So one file can serve several verbs.
  */
-#include "cli/options_file.h"
+#include "cli/options.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/yamlfile.h"
 #include "cli/nearest.h"
-#include "cli/options.h"
 
 struct file_values {
     char *text[N_OPTIONS];
@@ -58,25 +56,20 @@ static void explain_not_a_text(struct err_text *why) {
                 words.text);
 }
 
-/*
- * libcyaml names the key that it does not know, with the line of the one before. What is allowed,
- * and which line it is, is for us to say.
- */
-static void explain_unknown_key(const char *file, struct err_text *why) {
+/* What is allowed in place of a key that the schema does not know is for us to say. */
+static void explain_unknown_key(struct err_text *why) {
     struct err_text words = *why;
     const char *key = cut_at(&words, "Unexpected key: ");
     if (!key)
         return;
     const char *near = nearest_name(key, option_name, N_OPTIONS);
-    long line = options_file_line(file, key);
     if (near)
-        err_say(why, "%s:%ld: there is no option '%.80s'; did you mean '%s'?", file, line, key,
-                near);
+        err_say(why, "%sthere is no option '%.80s'; did you mean '%s'?", words.text, key, near);
     else
         err_say(why,
-                "%s:%ld: there is no option '%.80s'; allowed are the options' names without the "
-                "dashes, such as server, ca, token-file, listen (see `thermograph help VERB')",
-                file, line, key);
+                "%sthere is no option '%.80s'; allowed are the options' names without the dashes, "
+                "such as server, ca, token-file, listen (see `thermograph help VERB')",
+                words.text, key);
 }
 
 /* 0 or -ENOMEM. */
@@ -99,7 +92,7 @@ int options_read_file(struct options *options, const char *file, struct err_text
     fill_fields(fields);
     int r = yamlfile_load(file, &schema, (void **)&values, why);
     if (r) {
-        explain_unknown_key(file, why);
+        explain_unknown_key(why);
         explain_not_a_text(why);
         return r;
     }
@@ -110,29 +103,4 @@ int options_read_file(struct options *options, const char *file, struct err_text
         err_say(why, "out of memory");
     yamlfile_free(&schema, values);
     return r;
-}
-
-static bool line_has_key(const char *line, const char *key) {
-    size_t len = strlen(key);
-    line += strspn(line, " \t\"'");
-    if (strncmp(line, key, len) != 0)
-        return false;
-    line += len;
-    line += strspn(line, " \t\"'");
-    return *line == ':';
-}
-
-long options_file_line(const char *file, const char *key) {
-    CLEANUP(mem_freep) char *line = NULL;
-    size_t cap = 0;
-    long number = 1;
-    FILE *in = fopen(file, "re");
-    if (!in)
-        return 0;
-    while (getline(&line, &cap, in) >= 0 && !line_has_key(line, key))
-        number++;
-    if (feof(in))
-        number = 0;
-    fclose(in);
-    return number;
 }

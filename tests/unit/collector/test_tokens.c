@@ -136,7 +136,7 @@ static void test_files_that_are_wrong_are_refused_with_place_and_reason(void **s
     static const struct {
         const char *content, *words;
     } rows[] = {
-        {"tokens:\n  - name: x\n    colour: 3\n", ":2: Unexpected key: colour"},
+        {"tokens:\n  - name: x\n    colour: 3\n", ":3: Unexpected key: colour"},
         {"tokens: 5\n", ":1:"},
         {"tokens:\n  - name: x\n    sha256: abc\n", ":3:"},
         {"tokens:\n- name: x\n"
