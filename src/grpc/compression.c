@@ -42,6 +42,8 @@ bool grpc_encoding_accepts_gzip(struct bytes list) {
 
 static size_t inflate_limit(size_t packed_len) {
     size_t by_ratio = packed_len * GRPC_MAX_INFLATE_RATIO;
+    if (by_ratio < GRPC_INFLATE_FREE)
+        return GRPC_INFLATE_FREE;
     return by_ratio < GRPC_MAX_MESSAGE ? by_ratio : GRPC_MAX_MESSAGE;
 }
 

@@ -11,6 +11,10 @@
  * 1,000 times. */
 #define GRPC_MAX_INFLATE_RATIO 100
 
+/* Up to this size it may grow whatever the ratio: a few kilobytes of equal bytes are no bomb, and
+ * compress 150 times. */
+#define GRPC_INFLATE_FREE 65536
+
 /* A status message that goes out, before it is percent-coded: a header field of a peer's 8 KiB
  * budget. */
 #define GRPC_MAX_STATUS_MESSAGE 1024

@@ -76,6 +76,17 @@ static void test_a_bomb_is_stopped_at_what_it_may_have(void **state) {
     mem_free(zeros);
 }
 
+static void test_a_small_message_may_grow_whatever_the_ratio(void **state) {
+    (void)state;
+    uint8_t *zeros = mem_zalloc(2 * GRPC_INFLATE_FREE, 1);
+    struct buf packed;
+    assert_comes_back(bytes_of(zeros, GRPC_INFLATE_FREE));
+    pack(bytes_of(zeros, 2 * GRPC_INFLATE_FREE), &packed);
+    assert_unpack_fails(buf_bytes(&packed), GRPC_COMPRESSION_E_TOO_LARGE);
+    buf_fini(&packed);
+    mem_free(zeros);
+}
+
 static void test_a_message_cut_anywhere_is_corrupt(void **state) {
     (void)state;
     uint8_t plain[1000];
@@ -175,6 +186,7 @@ int main(void) {
         cmocka_unit_test(test_messages_of_all_sizes_come_back),
         cmocka_unit_test(test_exactly_the_largest_message_comes_back_and_one_more_is_refused),
         cmocka_unit_test(test_a_bomb_is_stopped_at_what_it_may_have),
+        cmocka_unit_test(test_a_small_message_may_grow_whatever_the_ratio),
         cmocka_unit_test(test_a_message_cut_anywhere_is_corrupt),
         cmocka_unit_test(test_anything_behind_a_message_is_corrupt),
         cmocka_unit_test(test_a_damaged_message_is_corrupt_or_the_same),
