@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples, run as they stand: what users copy has to work."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import program
+from conftest import STUBS
+
+EXAMPLES = program.ROOT / "examples"
+BLOCK = re.compile(r"^```(sh|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def looks_like(text, pattern):
+    """Whether the text is the pattern, with anything where that has `...`."""
+    parts = pattern.strip().split("...")
+    return re.fullmatch(".*".join(map(re.escape, parts)), text.strip(), re.DOTALL)
+
+
+# ---- the Python client ----
+
+@pytest.fixture
+def run_client(server, tmp_path):
+    token_file = tmp_path / "token"
+    token_file.write_text(server.token + "\n")
+
+    def run(token_file=token_file):
+        return subprocess.run(
+            [sys.executable, EXAMPLES / "python_client.py", server.address, server.ca, token_file],
+            env=program.environment(PYTHONPATH=str(STUBS), PYTHONDONTWRITEBYTECODE="1"), text=True,
+            capture_output=True, check=False, timeout=program.PATIENCE_S)
+    return run
+
+
+def test_the_python_client_prints_what_its_page_says(run_client):
+    expected = (EXAMPLES / "README.md").read_text().split("It prints:\n\n```\n")[1].split("```")[0]
+    done = run_client()
+    assert done.returncode == 0, done.stderr
+    assert looks_like(done.stdout, expected), done.stdout
+    assert "5 accepted, 5 of them kept already" in run_client().stdout
+
+
+def test_the_python_client_says_what_went_wrong(run_client, tmp_path):
+    (tmp_path / "wrong").write_text("tg_wrong\n")
+    done = run_client(tmp_path / "wrong")
+    assert done.returncode == 1
+    assert done.stderr == "UNAUTHENTICATED: this token is not known here\n"
+
+
+def test_the_stubs_are_made_as_the_page_says(tmp_path):
+    commands = BLOCK.findall((EXAMPLES / "README.md").read_text())
+    [make] = [text for kind, text in commands if "grpc_tools.protoc" in text]
+    protoc = make[make.index("-m grpc_tools.protoc"):].replace("\\\n", " ").split()
+    shutil.copytree(program.ROOT / "proto", tmp_path / "proto")
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    subprocess.run([sys.executable, *protoc], check=True, cwd=folder)
+    for name in ("sensor_pb2.py", "sensor_pb2_grpc.py", "thermograph/v1/thermograph_pb2_grpc.py"):
+        assert (folder / name).exists()
+
+
+def test_the_program_takes_the_example_readings(server):
+    done = server.call("stream", EXAMPLES / "sensor.csv")
+    assert done.stdout == "All readings stored. (5 accepted)\n", done.stderr
+
+
+# ---- the page of grpcurl commands ----
+
+def commands_of_page():
+    """Each command with the output that stands behind it, or None."""
+    found = []
+    for kind, text in BLOCK.findall((EXAMPLES / "grpcurl.md").read_text()):
+        if kind == "sh":
+            found.append([text, None])
+        else:
+            found[-1][1] = text
+    return found
+
+
+def test_the_page_of_grpcurl_commands_works_from_top_to_bottom(grpcurl, server):
+    variables = program.environment(SERVER=server.address, CA=str(server.ca), TOKEN=server.token,
+                                    PATH=f"{grpcurl.parent}:{os.environ['PATH']}")
+    define_call, *commands = commands_of_page()
+    assert len(commands) >= 12
+    for command, expected in commands:
+        done = subprocess.run(["sh", "-ec", define_call[0] + command], env=variables, text=True,
+                              capture_output=True, check=False, timeout=program.PATIENCE_S)
+        assert done.returncode == 0, command + done.stderr
+        assert done.stdout
+        if expected:
+            assert looks_like(done.stdout, expected), command + done.stdout
