@@ -178,13 +178,13 @@ static int start_threads(struct serve *serve, struct err_text *why) {
 }
 
 static void serve_close(struct serve *serve) {
-    if (serve->has_loop) {
+    if (serve->has_loop)
         net_loop_close(&serve->loop);
-        net_loop_run(&serve->loop);
-    }
     if (serve->store)
         store_stop(serve->store);
-    grpc_server_free(serve->server);
+    grpc_server_free(serve->server); /* closes the listeners, where the start has failed */
+    if (serve->has_loop)
+        net_loop_run(&serve->loop);
     grpc_reflection_free(serve->reflection);
     grpc_health_free(serve->health);
     collector_free(serve->collector);

@@ -209,15 +209,24 @@ static int start_workers(struct grpc_server *server) {
     return err_trace(r);
 }
 
+/* Nothing of the start is left on the accepting loop: the server may be freed at once. */
+static void undo_start(struct grpc_server *server) {
+    unsigned n_started = server->n_running;
+    for (unsigned i = 0; i < n_started; i++)
+        worker_stop(&server->workers[i], 0);
+    while (server->n_running > 0)
+        uv_run(&server->loop->uv, UV_RUN_ONCE);
+    mailbox_close(&server->mailbox, mailbox_fini);
+    uv_run(&server->loop->uv, UV_RUN_NOWAIT);
+}
+
 int grpc_server_start(struct grpc_server *server) {
     int r = mailbox_init(&server->mailbox, &server->loop->uv);
     if (r)
         return err_trace(r);
     r = start_workers(server);
     if (r) {
-        for (unsigned i = 0; i < server->n_running; i++)
-            worker_stop(&server->workers[i], 0); /* grpc_server_free() waits for them */
-        mailbox_close(&server->mailbox, mailbox_fini);
+        undo_start(server);
         return r;
     }
     server->has_started = true;
@@ -257,7 +266,7 @@ static void ended_letter_deliver(struct letter *letter) {
 
 void server_worker_ended(struct grpc_worker *worker) {
     worker->ended.deliver = ended_letter_deliver;
-    if (mailbox_post(&worker->server->mailbox, &worker->ended)) {
-        /* The start failed: nobody waits for the letter. */
-    }
+    int r = mailbox_post(&worker->server->mailbox, &worker->ended);
+    assert(r == 0); /* it is closed only when all have said so */
+    (void)r;
 }

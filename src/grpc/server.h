@@ -118,7 +118,8 @@ MUST_USE int grpc_server_start(struct grpc_server *server);
 void grpc_server_stop(struct grpc_server *server, uint64_t limit_ns, void (*stopped)(void *user),
                       void *user);
 
-/* After `stopped`, or when it was never started. NULL is fine. */
+/* After `stopped`, or when it was never started, or its start failed. Its listeners are gone from
+ * the accepting loop when that has run once more. NULL is fine. */
 void grpc_server_free(struct grpc_server *server);
 
 unsigned grpc_server_n_workers(const struct grpc_server *server);
