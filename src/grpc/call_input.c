@@ -80,9 +80,25 @@ static void say_bad_framing(struct grpc_call *call, int r) {
         grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
 }
 
-/* Puts a message that was not taken back in front of `rest`, as wire bytes. 0 or -ENOMEM. */
+/*
+ * Keeps `rest`, the end of the piece, in the inbox. Where it lies there already nothing is copied:
+ * a call that is held after every few messages would otherwise move its whole inbox each time. 0 or
+ * -ENOMEM.
+ */
+static int keep_rest(struct grpc_call *call, struct bytes rest) {
+    size_t waiting = buf_len(&call->inbox);
+    if (waiting == 0) /* the piece came from the stream */
+        return buf_append(&call->inbox, rest) ? -ENOMEM : 0;
+    buf_consume(&call->inbox, waiting - rest.len);
+    return 0;
+}
+
+/* Keeps a message that was not taken, and `rest` behind it, as wire bytes. 0 or -ENOMEM. */
 static int put_back(struct grpc_call *call, const struct grpc_message *message, struct bytes rest) {
     uint8_t prefix[GRPC_PREFIX_SIZE];
+    size_t size = GRPC_PREFIX_SIZE + message->bytes.len;
+    if (!call->framing.is_given) /* it lies whole in front of the rest */
+        return keep_rest(call, bytes_of(message->bytes.data - GRPC_PREFIX_SIZE, size + rest.len));
     struct buf inbox;
     buf_init(&inbox, call->inbox.max);
     grpc_framing_write_prefix(prefix, message->is_compressed, message->bytes.len);
@@ -118,13 +134,7 @@ static int take_messages(struct grpc_call *call, struct bytes piece) {
             return put_back(call, &message, piece);
         }
     }
-    struct buf rest;
-    buf_init(&rest, call->inbox.max);
-    if (buf_append(&rest, piece)) /* before the inbox goes: it may be where the piece lies */
-        return -ENOMEM;
-    buf_fini(&call->inbox);
-    call->inbox = rest;
-    return 0;
+    return keep_rest(call, piece);
 }
 
 /* Opens the window by what no longer waits. */
