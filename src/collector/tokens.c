@@ -17,12 +17,6 @@
 #include "base/random.h"
 #include "base/utf8.h"
 
-/* Names are for people and log lines. */
-enum {
-    TOKEN_NAME_MAX = 64,
-    TOKEN_PATTERN_MAX = 128
-};
-
 struct tokens *tokens_new(void) {
     return mem_new(struct tokens);
 }

@@ -29,6 +29,10 @@
 #define TOKEN_MIN_LEN 22
 #define TOKEN_MAX_LEN 1024
 
+/* Names are for people and log lines; a pattern is as long as the ids it is for. */
+#define TOKEN_NAME_MAX    64
+#define TOKEN_PATTERN_MAX 128
+
 struct token {
     char *name;
     char *sha256; /* 64 hexadecimal digits */

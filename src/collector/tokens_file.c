@@ -19,12 +19,13 @@ struct tokens_document {
 
 /* Patterns are quoted: a bare * means something else in YAML. */
 static const cyaml_schema_field_t token_fields[] = {
-    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct token, name, 1, 64),
-    CYAML_FIELD_STRING_PTR("sha256", CYAML_FLAG_POINTER, struct token, sha256, 64, 64),
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct token, name, 1, TOKEN_NAME_MAX),
+    CYAML_FIELD_STRING_PTR("sha256", CYAML_FLAG_POINTER, struct token, sha256, 2 * TOKEN_HASH_SIZE,
+                           2 * TOKEN_HASH_SIZE),
     CYAML_FIELD_STRING_PTR("write", CYAML_FLAG_POINTER | CYAML_FLAG_SCALAR_QUOTE_DOUBLE,
-                           struct token, write, 0, 128),
+                           struct token, write, 0, TOKEN_PATTERN_MAX),
     CYAML_FIELD_STRING_PTR("read", CYAML_FLAG_POINTER | CYAML_FLAG_SCALAR_QUOTE_DOUBLE,
-                           struct token, read, 0, 128),
+                           struct token, read, 0, TOKEN_PATTERN_MAX),
     CYAML_FIELD_END,
 };
 
