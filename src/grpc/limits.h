@@ -32,8 +32,8 @@
  * (RFC 9113 section 5.1.1). */
 #define GRPC_CONN_MAX_CALLS ((1u << 30) - 1)
 
-/* Client: keys and values of a call's metadata: twice what peers take by default, half of the call's
- * arena. */
+/* Client: keys and values of a call's metadata: twice what peers take by default, half of the
+ * call's arena. */
 #define GRPC_MAX_METADATA 16384
 
 /* Client: a channel's user agent or `authorization`, as sent with each call: half of the 8 KiB that

@@ -89,7 +89,7 @@ static void assert_refused_at(int line, const char *content) {
 
 static void test_what_does_not_fit_is_said_with_its_line(void **state) {
     (void)state;
-    assert_refused_at(1, "name: kitchen\ncolour: red\n"); /* where its mapping starts */
+    assert_refused_at(2, "name: kitchen\ncolour: red\n");
     assert_refused_at(2, "name: kitchen\nfloor: high\n");
     assert_refused_at(1, "name: a name that is longer than twenty characters\n");
 }
