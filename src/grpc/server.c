@@ -100,18 +100,24 @@ static void listen_free(struct grpc_listen *listen) {
     mem_free(listen);
 }
 
-static void close_listens(struct grpc_server *server) {
+static void free_listens(struct grpc_server *server) {
     while (server->n_listens > 0)
         listen_free(server->listens[--server->n_listens]);
     mem_free(STEAL(server->listens));
 }
 
+/* Their TLS settings stay until the workers have ended: sockets may still be on their way there. */
+static void close_listens(struct grpc_server *server) {
+    for (size_t i = 0; i < server->n_listens; i++)
+        net_listener_close(STEAL(server->listens[i]->listener));
+}
+
 void grpc_server_free(struct grpc_server *server) {
     if (!server)
         return;
-    close_listens(server);
     for (unsigned i = 0; i < server->n_workers; i++)
         worker_fini(&server->workers[i]);
+    free_listens(server);
     for (size_t i = 0; i < server->n_routes; i++)
         mem_free((void *)(uintptr_t)server->routes[i].path);
     mem_free(server->workers);

@@ -3,7 +3,11 @@
  * The start of a server, how connections are spread over its workers, and its end: what runs may
  * finish, nothing new comes in, and no call and no connection can keep it from ending.
  */
+#include <semaphore.h>
+
 #include "base/clock.h"
+#include "grpc/server_impl.h"
+#include "grpc/worker.h"
 #include "http2/limits.h"
 #include "server_fixture.h"
 #include "unit.h"
@@ -105,6 +109,59 @@ static void test_deadlines_pass_while_it_drains(void **state) {
     server_order_stop(fixture, 3600 * NS_PER_S);
     server_expect(fixture, call, GRPC_DEADLINE_EXCEEDED);
     server_until(fixture, fixture->n_stopped == 1);
+}
+
+/* Keeps a worker busy until `go`. */
+struct obstacle {
+    struct letter letter;
+    sem_t go;
+};
+
+static void obstacle_deliver(struct letter *letter) {
+    struct obstacle *obstacle = CONTAINER_OF(letter, struct obstacle, letter);
+    while (sem_wait(&obstacle->go))
+        continue;
+}
+
+/* check: parameters: OpenSSL's callback */
+static void count_freed(void *tls, void *count, CRYPTO_EX_DATA *data, int index, long number,
+                        void *argument) {
+    (void)tls, (void)data, (void)index, (void)number, (void)argument;
+    unsigned *n_freed = count;
+    if (n_freed)
+        ++*n_freed;
+}
+
+/* TLS settings that only the server holds; `*n_freed` counts their end. */
+static void listen_with_tls(struct server_fixture *fixture, unsigned *n_freed) {
+    struct net_address address = {.host = "127.0.0.1"};
+    struct err_text why;
+    int index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, count_freed);
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+    assert_non_null(tls);
+    assert_int_equal(SSL_CTX_set_ex_data(tls, index, n_freed), 1);
+    assert_int_equal(grpc_server_listen(fixture->server, &address, tls, &why), 0);
+    SSL_CTX_free(tls);
+}
+
+static void test_tls_settings_outlive_a_socket_on_its_way_to_a_worker(void **state) {
+    struct server_fixture *fixture = *state;
+    struct grpc_worker *worker = &fixture->server->workers[0];
+    struct obstacle obstacle = {.letter.deliver = obstacle_deliver};
+    unsigned n_freed = 0;
+    sem_init(&obstacle.go, 0, 0);
+    listen_with_tls(fixture, &n_freed);
+    assert_int_equal(grpc_server_post(fixture->server, 0, &obstacle.letter), 0);
+    raw_connect(&fixture->clients[1], &fixture->loop, grpc_server_port(fixture->server, 1));
+    server_until(fixture, atomic_load(&worker->n_coming) == 1);
+    server_order_stop(fixture, 0);
+    unsigned n_freed_too_soon = n_freed;
+    sem_post(&obstacle.go);
+    server_until(fixture, fixture->n_stopped == 1);
+    sem_destroy(&obstacle.go);
+    assert_int_equal(n_freed_too_soon, 0);
+    grpc_server_free(STEAL(fixture->server));
+    assert_int_equal(n_freed, 1);
 }
 
 /* ---- several workers ---- */
@@ -241,6 +298,7 @@ int main(void) {
         TEST(test_stopping_needs_no_memory),
         TEST(test_a_call_that_is_kept_does_not_keep_the_server),
         TEST(test_deadlines_pass_while_it_drains),
+        TEST(test_tls_settings_outlive_a_socket_on_its_way_to_a_worker),
         TEST2(test_connections_are_spread_over_the_workers),
         TEST2(test_connections_that_come_and_go_while_it_stops_do_not_keep_it),
         cmocka_unit_test(test_a_start_that_fails_leaves_nothing_behind),
