@@ -115,8 +115,8 @@ class Server(Program):
     """`thermograph serve` on a port of its own; ready when it is made."""
 
     def __init__(self, arguments, certs=None, token=None, variables=None):
-        # One second for calls that still run, so that a test that leaves one open ends in time.
-        super().__init__("serve", "--listen", "127.0.0.1:0", "--drain-timeout", "1s", *arguments,
+        # Little time for calls that still run, so that a test that leaves one open ends in time.
+        super().__init__("serve", "--listen", "127.0.0.1:0", "--drain-timeout", "500ms", *arguments,
                          variables=variables)
         self.certs = certs
         self.token = token

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The four kinds of calls, made by Python's gRPC over TLS with a token."""
 import concurrent.futures
+import gzip
 import itertools
 import queue
 import random
@@ -12,8 +13,9 @@ import grpc
 import pytest
 
 from readings import BEGIN, NOW, bits, full_reading, history, reading, temperatures, varint
-from sensor_pb2 import Ack, SensorRequest
+from sensor_pb2 import Ack, SensorReading, SensorRequest
 from sensor_pb2_grpc import SensorServiceStub
+from wire import Wire, frame
 
 MAX_MESSAGE = 4 << 20
 
@@ -340,6 +342,49 @@ def test_a_large_compressed_message_is_taken(server, connect):
     text = bytes(random.Random(3).choices(b"0123456789abcdef", k=1 << 20))
     message = reading().SerializeToString() + b"\xa2\x06" + varint(len(text)) + text
     assert raw_unary(channel)(message).accepted == 1
+
+
+@pytest.mark.parametrize("accepted, is_compressed", [("gzip", True), ("identity, gzip", True),
+                                                     ("identity", False), (None, False)])
+def test_an_answer_is_compressed_only_for_a_call_that_is_and_takes_it(
+        server, sensors, accepted, is_compressed):
+    long = reading("x" * 128)  # what does not become smaller goes out as it is
+    sensors.SendSingleReading(long)
+    request = SensorRequest(sensor_id=long.sensor_id).SerializeToString()
+    wire = Wire(server)
+    more = [("grpc-encoding", "gzip")] + ([("grpc-accept-encoding", accepted)] if accepted else [])
+    answer = wire.call("/SensorService/GetSensorReadings", frame(gzip.compress(request), compressed=1), more)
+    [(flag, message)] = answer.messages()
+    assert (flag, answer.headers.get("grpc-encoding")) == ((1, "gzip") if is_compressed else (0, None))
+    assert SensorReading.FromString(gzip.decompress(message) if flag else message) == long
+    plain = wire.call("/SensorService/GetSensorReadings", frame(request), [("grpc-accept-encoding", "gzip")])
+    assert plain.messages() == [(0, long.SerializeToString())]
+    wire.close()
+
+
+# ---- on the wire ----
+
+def test_a_message_may_come_in_pieces_of_any_size(server, sensors):
+    wire = Wire(server)
+    sent = [reading(temperature=i, timestamp=BEGIN + i) for i in range(5)]
+    body = b"".join(map(frame, sent))
+    stream = wire.open("/SensorService/StreamSensorReadings")
+    for i in range(len(body)):
+        wire.send(stream, body[i:i + 1])
+    wire.send(stream, b"", end=True)
+    assert wire.answer(stream).status == 0
+    assert history(sensors) == sent
+    wire.close()
+
+
+@pytest.mark.parametrize("value", ["Bearer {}", "bearer {}", "{}"])
+def test_a_token_may_stand_alone_or_behind_bearer(server, value):
+    wire = Wire(server)
+    authorization = [("authorization", value.format(server.token))]
+    answer = wire.call("/SensorService/SendSingleReading", frame(reading()), more=authorization)
+    assert (answer.status, answer.message) == (0, "")
+    assert answer.headers["content-type"].startswith("application/grpc")
+    wire.close()
 
 
 # ---- TLS ----

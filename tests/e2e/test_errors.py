@@ -108,6 +108,8 @@ def plain_server(start):
 def wire(server):
     connection = Wire(server)
     yield connection
+    if connection.is_usable():  # after an error a connection goes on
+        assert connection.call(SEND, frame(reading("same-connection"))).status == 0
     connection.close()
 
 

@@ -188,5 +188,8 @@ class Wire:
         self.send(stream, body, end=True)
         return self.answer(stream)
 
+    def is_usable(self):
+        return self.socket.fileno() >= 0 and not self.is_closed and not self.goaway
+
     def close(self):
         self.socket.close()
