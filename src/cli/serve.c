@@ -232,7 +232,7 @@ static void serve_stop(struct serve *serve) {
     serve->state = SERVE_DRAINING;
     log_info("stopping; running calls may finish for %llu s (a second signal stops at once)",
              (unsigned long long)(serve->settings.drain_timeout_ns / NS_PER_S));
-    grpc_health_set(serve->health, false);
+    grpc_health_stop(serve->health);
     grpc_server_stop(serve->server, serve->settings.drain_timeout_ns, on_stopped, serve);
 }
 

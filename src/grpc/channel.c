@@ -97,7 +97,7 @@ static void channel_connect(struct grpc_channel *channel) {
 
 /* Calls that do not wait for ready fail with the words of the connection. */
 static void channel_fail_waiting(struct grpc_channel *channel) {
-    LIST_FOR_EACH(node, &channel->waiting) {
+    LIST_FOR_EACH (node, &channel->waiting) {
         struct grpc_client_call *call = CONTAINER_OF(node, struct grpc_client_call, link);
         if (!call->waits_for_ready)
             client_call_end(call, GRPC_UNAVAILABLE, "%s", channel->last_error.text);

@@ -119,7 +119,7 @@ static void on_opened(void *user) {
 
 static void connection_free(struct grpc_connection *connection) {
     h2_session_free(connection->session); /* cancels the calls that run */
-    LIST_FOR_EACH(node, &connection->calls) {
+    LIST_FOR_EACH (node, &connection->calls) {
         struct grpc_call *call = CONTAINER_OF(node, struct grpc_call, link);
         call->connection = NULL;
         list_unlink(&call->link);

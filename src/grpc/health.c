@@ -34,6 +34,7 @@ struct grpc_health {
     const char *const *services;
     size_t n_services;
     _Atomic bool is_serving;
+    _Atomic bool is_stopping; /* for good: watchers are let go */
     struct grpc_server *server;
     struct health_worker *workers;
     struct grpc_service service;
@@ -129,8 +130,9 @@ static int list_message(struct grpc_call *call, struct bytes message) {
 /* ---- Watch ---- */
 
 struct watcher {
-    struct list link; /* in its worker's watchers; unlinked for an unknown service */
+    struct list link; /* in its worker's watchers */
     struct grpc_call *call;
+    bool is_of_known_service;
     serving_status told;
 };
 
@@ -144,6 +146,15 @@ static void watcher_tell(struct watcher *watcher, serving_status status) {
         grpc_call_finish(watcher->call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
 }
 
+/* Tells what there is to tell. A server that stops lets its watchers go, or they would keep it
+ * waiting. */
+static void watcher_update(struct watcher *watcher) {
+    const struct grpc_health *health = grpc_call_user(watcher->call);
+    watcher_tell(watcher, watcher->is_of_known_service ? current_status(health) : SERVICE_UNKNOWN);
+    if (atomic_load(&health->is_stopping))
+        grpc_call_finish(watcher->call, GRPC_UNAVAILABLE, "the server is stopping");
+}
+
 static void watch_started(struct grpc_call *call) {
     struct watcher *watcher = grpc_call_state(call);
     list_init(&watcher->link);
@@ -154,19 +165,16 @@ static int watch_message(struct grpc_call *call, struct bytes message) {
     struct grpc_health *health = grpc_call_user(call);
     struct watcher *watcher = grpc_call_state(call);
     enum asked asked = read_request(call, message);
-    if (asked == ASKED_UNKNOWN)
-        watcher_tell(watcher, SERVICE_UNKNOWN);
-    if (asked != ASKED_KNOWN)
+    if (asked == ASKED_NONSENSE)
         return 0;
+    watcher->is_of_known_service = asked == ASKED_KNOWN;
     list_append(&health->workers[call->worker->index].watchers, &watcher->link);
-    watcher_tell(watcher, current_status(health));
+    watcher_update(watcher);
     return 0;
 }
 
 static void watch_writable(struct grpc_call *call) {
-    struct watcher *watcher = grpc_call_state(call);
-    if (!list_is_empty(&watcher->link))
-        watcher_tell(watcher, current_status(grpc_call_user(call)));
+    watcher_update(grpc_call_state(call));
 }
 
 static void watch_ended(struct grpc_call *call) {
@@ -177,15 +185,13 @@ static void watch_ended(struct grpc_call *call) {
 
 static void health_letter_deliver(struct letter *letter) {
     struct health_worker *worker = CONTAINER_OF(letter, struct health_worker, letter);
-    atomic_store(&worker->is_posted,
-                 false); /* before the state is read: a later change posts anew */
-    serving_status status = current_status(worker->health);
-    LIST_FOR_EACH(node, &worker->watchers)
-    watcher_tell(CONTAINER_OF(node, struct watcher, link), status);
+    /* Before the state is read: a later change posts anew. */
+    atomic_store(&worker->is_posted, false);
+    LIST_FOR_EACH (node, &worker->watchers)
+        watcher_update(CONTAINER_OF(node, struct watcher, link));
 }
 
-void grpc_health_set(struct grpc_health *health, bool is_serving) {
-    atomic_store(&health->is_serving, is_serving);
+static void health_tell_workers(struct grpc_health *health) {
     if (!health->server)
         return;
     for (unsigned i = 0; i < grpc_server_n_workers(health->server); i++) {
@@ -194,6 +200,16 @@ void grpc_health_set(struct grpc_health *health, bool is_serving) {
             grpc_server_post(health->server, i, &worker->letter))
             atomic_store(&worker->is_posted, false); /* it has ended, and its watchers with it */
     }
+}
+
+void grpc_health_set(struct grpc_health *health, bool is_serving) {
+    atomic_store(&health->is_serving, is_serving);
+    health_tell_workers(health);
+}
+
+void grpc_health_stop(struct grpc_health *health) {
+    atomic_store(&health->is_stopping, true);
+    grpc_health_set(health, false);
 }
 
 /* ---- life ---- */

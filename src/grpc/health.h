@@ -21,5 +21,9 @@ MUST_USE int grpc_health_attach(struct grpc_health *health, struct grpc_server *
 /* Any thread. Sets every service, "" too, and tells the watchers. */
 void grpc_health_set(struct grpc_health *health, bool is_serving);
 
+/* Any thread, before grpc_server_stop(): not serving from now on, and watchers are told and let go.
+ */
+void grpc_health_stop(struct grpc_health *health);
+
 /* After the server is freed. NULL is fine. */
 void grpc_health_free(struct grpc_health *health);

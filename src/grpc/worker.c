@@ -65,17 +65,17 @@ void worker_lost_connection(struct grpc_worker *worker) {
 
 static void on_stop_timer(uv_timer_t *timer) {
     struct grpc_worker *worker = CONTAINER_OF(timer, struct grpc_worker, stop_timer);
-    LIST_FOR_EACH(node, &worker->connections)
-    connection_abort(CONTAINER_OF(node, struct grpc_connection, link),
-                     "the server stops and the time for running calls is over");
+    LIST_FOR_EACH (node, &worker->connections)
+        connection_abort(CONTAINER_OF(node, struct grpc_connection, link),
+                         "the server stops and the time for running calls is over");
 }
 
 static void worker_drain(struct grpc_worker *worker) {
     if (worker->life != WORKER_RUNNING)
         return;
     worker->life = WORKER_DRAINING;
-    LIST_FOR_EACH(node, &worker->connections)
-    connection_drain(CONTAINER_OF(node, struct grpc_connection, link));
+    LIST_FOR_EACH (node, &worker->connections)
+        connection_drain(CONTAINER_OF(node, struct grpc_connection, link));
 }
 
 /* An order that comes while the first is carried out can only shorten the time that is left. */

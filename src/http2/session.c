@@ -140,7 +140,7 @@ void h2_session_free(struct h2_session *session) {
     if (!session)
         return;
     session->state = SESSION_DEAD;
-    LIST_FOR_EACH(link, &session->streams) {
+    LIST_FOR_EACH (link, &session->streams) {
         stream_close(CONTAINER_OF(link, struct h2_stream, link), H2_CONNECTION_LOST);
     }
     stream_free_spare(session);

@@ -82,7 +82,7 @@ void net_loop_tick(struct net_loop *loop) {
     loop->is_now_fresh = false;
     net_loop_renew(loop);
     /* A connection leaves the list when it is freed, and none is freed in here. */
-    LIST_FOR_EACH(node, &loop->conns) {
+    LIST_FOR_EACH (node, &loop->conns) {
         conn_tick(CONTAINER_OF(node, struct net_conn, link));
     }
 }
@@ -138,7 +138,7 @@ void net_loop_run(struct net_loop *loop) {
 void net_loop_close(struct net_loop *loop) {
     if (uv_is_closing((uv_handle_t *)&loop->second))
         return;
-    LIST_FOR_EACH(node, &loop->conns) {
+    LIST_FOR_EACH (node, &loop->conns) {
         conn_close(CONTAINER_OF(node, struct net_conn, link), NULL);
     }
     uv_close((uv_handle_t *)&loop->after_poll, NULL);

@@ -60,7 +60,7 @@ int store_port_new(struct store *store, uv_loop_t *loop, store_resumed_fn resume
 /* Commits what waits in the ports. False if nothing did. */
 static bool store_commit_group(struct store *store) {
     size_t n = 0, i = 0;
-    LIST_FOR_EACH(node, &store->ports) {
+    LIST_FOR_EACH (node, &store->ports) {
         struct store_port *port = CONTAINER_OF(node, struct store_port, link);
         store->group_sizes[i] = port_take(port, store->group + n);
         n += store->group_sizes[i++];
@@ -70,7 +70,7 @@ static bool store_commit_group(struct store *store) {
     store->backend->ops->commit(store->backend, store->group, n);
     struct store_batch **given = store->group;
     i = 0;
-    LIST_FOR_EACH(node, &store->ports) {
+    LIST_FOR_EACH (node, &store->ports) {
         struct store_port *port = CONTAINER_OF(node, struct store_port, link);
         size_t n_given = store->group_sizes[i++];
         if (n_given > 0)
@@ -118,8 +118,8 @@ void store_free(struct store *store) {
     if (!store)
         return;
     assert(!store->is_running);
-    LIST_FOR_EACH(node, &store->ports)
-    port_free(CONTAINER_OF(node, struct store_port, link));
+    LIST_FOR_EACH (node, &store->ports)
+        port_free(CONTAINER_OF(node, struct store_port, link));
     bell_fini(&store->bell);
     store->backend->ops->free(store->backend);
     mem_free(store->group);

@@ -65,7 +65,7 @@ static void test_the_body_of_a_walk_may_unlink(void **state) {
     struct item items[5];
     int sum = 0;
     fill(&head, items, 5, 1);
-    LIST_FOR_EACH(node, &head) {
+    LIST_FOR_EACH (node, &head) {
         sum += CONTAINER_OF(node, struct item, link)->number;
         list_unlink(node);
     }

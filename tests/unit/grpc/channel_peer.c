@@ -272,13 +272,13 @@ void peer_stop_listening(struct peer *peer) {
 }
 
 void peer_drop(struct peer *peer) {
-    LIST_FOR_EACH(node, &peer->conns) {
+    LIST_FOR_EACH (node, &peer->conns) {
         net_conn_abort(CONTAINER_OF(node, struct peer_conn, link)->net, NULL);
     }
 }
 
 void peer_drain(struct peer *peer) {
-    LIST_FOR_EACH(node, &peer->conns) {
+    LIST_FOR_EACH (node, &peer->conns) {
         struct peer_conn *conn = CONTAINER_OF(node, struct peer_conn, link);
         h2_session_drain(conn->session);
         net_conn_wake(conn->net);
