@@ -44,8 +44,7 @@ static void statistics_on_read(struct background *background) {
     struct statistics_call *statistics = statistics_of_background(background);
     struct grpc_call *call = background->call;
     if (statistics->result == STORE_E_NO_SENSOR)
-        grpc_call_finish(call, GRPC_NOT_FOUND, "nobody has written to a sensor '%.*s'",
-                         BYTES_ARGS(statistics->matching.pattern));
+        matching_finish_not_found(&statistics->matching);
     else if (statistics->result)
         grpc_call_finish(call, GRPC_INTERNAL, "the statistics cannot be read: %s",
                          strerror(-statistics->result));

@@ -3,6 +3,7 @@
  * A page of sensors. The token of the next page is the last id of this one: it stays right when
  * sensors come in between, and nothing has to be kept for a client that never asks again.
  */
+#include "base/glob.h"
 #include "base/mem.h"
 #include "collector/handlers.h"
 #include "collector/matching.h"
@@ -81,12 +82,19 @@ static void listing_fini(struct listing *listing) {
     mem_free(STEAL(listing->page));
 }
 
+/* An id, and the first page: then nothing is an error and not an empty list. */
+static bool listing_names_one(const struct listing *listing) {
+    return listing->after.len == 0 && !glob_is_pattern(listing->matching.pattern);
+}
+
 static void listing_on_read(struct background *background) {
     struct listing *listing = listing_of_background(background);
     struct grpc_call *call = background->call;
     if (listing->result)
         grpc_call_finish(call, GRPC_INTERNAL, "the sensors cannot be listed: %s",
                          strerror(-listing->result));
+    else if (listing->n == 0 && listing_names_one(listing))
+        matching_finish_not_found(&listing->matching);
     else if (!grpc_call_is_over(call))
         listing_answer(call, listing);
     listing_fini(listing);

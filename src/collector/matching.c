@@ -34,6 +34,11 @@ void matching_start(struct matching *matching, struct bytes pattern, const char 
     background_start(&matching->background, call);
 }
 
+void matching_finish_not_found(const struct matching *matching) {
+    grpc_call_finish(matching->background.call, GRPC_NOT_FOUND,
+                     "nobody has written to a sensor '%.*s'", BYTES_ARGS(matching->pattern));
+}
+
 struct store_filter matching_filter(const struct matching *matching) {
     return (struct store_filter){matching->pattern, caller_readable(&matching->caller)};
 }

@@ -28,6 +28,9 @@ void matching_fini(struct matching *matching);
  * words. */
 void matching_start(struct matching *matching, struct bytes pattern, const char *field);
 
+/* NOT_FOUND: there is no such sensor, or none that the caller may read. */
+void matching_finish_not_found(const struct matching *matching);
+
 /* For the work: what to look for, and where. */
 struct store_filter matching_filter(const struct matching *matching);
 struct store *matching_store(const struct matching *matching);

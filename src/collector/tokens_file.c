@@ -72,6 +72,9 @@ int tokens_load(const char *file, struct tokens **tokens, struct err_text *why) 
         return -ENOMEM;
     }
     int r = yamlfile_load(file, &document_schema, (void **)&document, why);
+    if (r == -ENOENT)
+        err_say(why, "%s: there is no such file; `thermograph token create --tokens %s' makes it",
+                file, file);
     if (r)
         return r;
     if (document) {

@@ -322,6 +322,11 @@ def test_statistics_of_nothing(row, thermograph):
     row.check_call(lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id="attic-*")))
 
 
+def test_list_of_nothing(row, thermograph):
+    row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="attic")))
+    assert not thermograph.ListSensors(ListSensorsRequest(pattern="attic*")).sensors
+
+
 def test_pattern_too_long(row, thermograph):
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="x" * 129)))
 
