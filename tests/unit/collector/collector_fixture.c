@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector_fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "store/memory.h"
@@ -34,7 +36,11 @@ static void make_store(struct bench *bench) {
 
 static void make_server(struct bench *bench) {
     struct net_address address = {.host = "127.0.0.1"};
-    const struct collector_options options = {.store = bench->store, .max_future_s = 86400};
+    const struct collector_options options = {
+        .store = bench->store,
+        .tokens_file = bench->tokens_file[0] ? bench->tokens_file : NULL,
+        .max_future_s = 86400,
+    };
     struct err_text why;
     assert_int_equal(collector_new(&options, &bench->collector, &why), 0);
     assert_int_equal(grpc_health_new(NULL, 0, &bench->health), 0);
@@ -57,9 +63,31 @@ static void make_server(struct bench *bench) {
     bench->is_running = true;
 }
 
-int bench_setup(void **state) {
+static void add_token(struct tokens *tokens, const char *name, const char *token) {
+    const struct token_rights rights = {.write = "boiler*", .read = "boiler*"};
+    struct err_text why;
+    assert_int_equal(tokens_add(tokens, name, bytes_str(token), &rights, &why), 0);
+}
+
+void bench_save_tokens(struct bench *bench, bool has_token) {
+    struct tokens *tokens = tokens_new();
+    struct err_text why;
+    assert_non_null(tokens);
+    if (has_token)
+        add_token(tokens, "one", BENCH_TOKEN);
+    add_token(tokens, "other", BENCH_OTHER_TOKEN);
+    assert_int_equal(tokens_save(bench->tokens_file, tokens, &why), 0);
+    tokens_free(tokens);
+}
+
+static int setup_with(void **state, bool has_tokens) {
     struct bench *bench = test_calloc(1, sizeof(*bench));
     fail_alloc_off();
+    if (has_tokens) {
+        snprintf(bench->tokens_file, sizeof(bench->tokens_file), "/tmp/tokens-XXXXXX");
+        close(mkstemp(bench->tokens_file));
+        bench_save_tokens(bench, true);
+    }
     assert_int_equal(net_loop_init(&bench->loop, NULL, NULL), 0);
     uv_timer_init(&bench->loop.uv, &bench->watchdog);
     bench->was_in_time = true;
@@ -70,6 +98,14 @@ int bench_setup(void **state) {
     bench_connect(bench, 0);
     *state = bench;
     return 0;
+}
+
+int bench_setup(void **state) {
+    return setup_with(state, false);
+}
+
+int bench_setup_with_tokens(void **state) {
+    return setup_with(state, true);
 }
 
 static void on_stopped(void *user) {
@@ -101,6 +137,8 @@ int bench_teardown(void **state) {
     net_loop_fini(&bench->loop);
     for (unsigned i = 0; i < bench->n_calls; i++)
         raw_fini(&bench->calls[i]);
+    if (bench->tokens_file[0])
+        unlink(bench->tokens_file);
     test_free(bench);
     return 0;
 }
@@ -114,11 +152,19 @@ struct raw_client *bench_connect(struct bench *bench, unsigned n) {
     return client;
 }
 
-struct raw_call *bench_start(struct bench *bench, const char *path) {
+static struct raw_call *start(struct bench *bench, const char *path, struct h2_field extra) {
     assert_true(bench->n_calls < BENCH_MAX_CALLS);
     struct raw_call *call = &bench->calls[bench->n_calls++];
-    raw_start_plain(call, &bench->clients[0], path);
+    raw_start(call, &bench->clients[0], path, extra);
     return call;
+}
+
+struct raw_call *bench_start(struct bench *bench, const char *path) {
+    return start(bench, path, (struct h2_field){0});
+}
+
+struct raw_call *bench_start_with(struct bench *bench, const char *path, const char *token) {
+    return start(bench, path, raw_field("authorization", token));
 }
 
 static void send_message(struct raw_call *call, const ProtobufCMessage *message) {

@@ -30,6 +30,7 @@ struct bench {
     struct grpc_server *server;
     bool is_running;
     unsigned n_stopped;
+    char tokens_file[64];                         /* empty: none */
     struct raw_client clients[BENCH_MAX_CLIENTS]; /* the first is connected */
     struct raw_call calls[BENCH_MAX_CALLS];
     unsigned n_calls;
@@ -38,6 +39,14 @@ struct bench {
 
 /* For cmocka. Both gates are open. */
 int bench_setup(void **state);
+
+/* The same, with the tokens BENCH_TOKEN (writes and reads `boiler*`) and BENCH_OTHER_TOKEN. */
+#define BENCH_TOKEN       "a-token-with-enough-letters"
+#define BENCH_OTHER_TOKEN "another-token-with-letters"
+int bench_setup_with_tokens(void **state);
+
+/* Writes the file anew, with BENCH_TOKEN or without it. */
+void bench_save_tokens(struct bench *bench, bool has_token);
 int bench_teardown(void **state);
 
 void bench_turn(struct bench *bench);
@@ -51,8 +60,9 @@ void bench_turn(struct bench *bench);
 struct raw_client *bench_connect(struct bench *bench, unsigned n);
 void bench_order_stop(struct bench *bench, uint64_t limit_ns);
 
-/* A call of the first client. */
+/* A call of the first client; with a token. */
 struct raw_call *bench_start(struct bench *bench, const char *path);
+struct raw_call *bench_start_with(struct bench *bench, const char *path, const char *token);
 
 /* Sends the next reading of that sensor: a second later, a degree more; the first is 1. */
 void bench_send_reading(struct bench *bench, struct raw_call *call, const char *sensor_id);
