@@ -127,7 +127,8 @@ static void test_a_slow_client_holds_a_page_and_can_go(void **state) {
     bench_check_health(bench);
     assert_int_equal(buf_len(&call->body), 1 << 20);
     raw_reset(call, H2_CANCEL);
-    bench_until(bench, call->n_closed);
+    bench_check_health(bench);
+    assert_int_equal(call->n_closed, 1);
     call = start_read(bench, 0);
     bench_expect(bench, call, GRPC_OK);
     assert_int_equal(raw_n_messages(call), 60000);
