@@ -46,8 +46,10 @@ check: test-packages
 generate_certs:
 	@tools/generate-certs
 
+# The file list that meson installs from is written anew only with build.ninja.
 install: $(program)
 	meson configure build -Dprefix=$(PREFIX)
+	@ninja -C build --quiet build.ninja
 	meson install -C build --no-rebuild
 
 clean:
