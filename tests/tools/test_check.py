@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each rule of tools/check sees a bad sample and lets a good one pass."""
+import os
 import pathlib
 import subprocess
 
@@ -84,6 +85,20 @@ def test_a_bad_sample_is_named_with_file_and_line(tmp_path, rule, name, content,
 @pytest.mark.parametrize("rule, name, content", GOOD)
 def test_a_good_sample_passes(tmp_path, rule, name, content):
     assert check(tree(tmp_path, with_build({name: content})), rule) == (0, f"{rule}: ok\n")
+
+
+@pytest.mark.parametrize("rule, program, status", [
+    ("format", "clang-format", 1), ("function-length", "ctags", 1), ("parameters", "ctags", 1),
+    ("scripts", "shellcheck", 4)])
+def test_a_program_that_fails_is_no_pass(tmp_path, rule, program, status):
+    tree(tmp_path / "tree", {"src/base/a.c": SPDX + "int a;\n", "tools/a": "#!/bin/sh\necho\n"})
+    (tmp_path / program).write_text(f"#!/bin/sh\necho it is broken\nexit {status}\n")
+    (tmp_path / program).chmod(0o755)
+    done = subprocess.run([ROOT / "tools/check", "--root", tmp_path / "tree", rule],
+                          env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{program} failed:\nit is broken" in done.stderr
 
 
 def test_an_unknown_rule_is_refused():

@@ -21,6 +21,11 @@ def output_of(tree, command, **more):
     return done.returncode, done.stdout
 
 
+def give_up(program, output):
+    """A program that looked at nothing must not pass for one that found nothing."""
+    raise SystemExit(f"{program} failed:\n{output.strip()}")
+
+
 def complaints_in(output, keep):
     """The "file:line:column: words" lines of a compiler's output that `keep` says yes to."""
     for line in output.splitlines():
@@ -33,12 +38,14 @@ def formatting(tree):
     files = tree.c_files()
     if not files:
         return
-    _, output = output_of(tree, ["clang-format", "--dry-run", "-Werror", *files])
+    status, output = output_of(tree, ["clang-format", "--dry-run", "-Werror", *files])
     seen = set()
     for name, line, _ in complaints_in(output, lambda words: "error" in words):
         if name not in seen:
             seen.add(name)
             yield name, line, f"not as clang-format has it; run: clang-format -i {name}"
+    if status and not seen:
+        give_up("clang-format", output)
 
 
 def ctags(tree, kinds):
@@ -46,9 +53,11 @@ def ctags(tree, kinds):
     files = tree.c_files()
     if not files:
         return
-    _, output = output_of(
+    status, output = output_of(
         tree, ["ctags", "--language-force=C", f"--kinds-C={kinds}", "--fields=+neS",
                "--output-format=json", "-f", "-", *files])
+    if status:
+        give_up("ctags", output)
     for line in output.splitlines():
         if line.startswith("{"):
             tag = json.loads(line)
@@ -123,8 +132,10 @@ def warnings_clang(tree):
 def scripts(tree):
     for name, shell in tree.scripts():
         if shell in ("bash", "sh"):
-            _, output = output_of(tree, ["shellcheck", "--format=gcc", "--severity=style", name])
+            status, output = output_of(tree, ["shellcheck", "--format=gcc", "--severity=style", name])
             yield from complaints_in(output, bool)
+            if status > 1:  # 1: it has complaints
+                give_up("shellcheck", output)
         elif shell == "python3":
             status, output = output_of(tree, ["python3", "-c", "compile(open(0).read(), 's', 'exec')"],
                                        input=tree.text(name))
