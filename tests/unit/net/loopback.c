@@ -80,6 +80,7 @@ static size_t end_fill_echo(struct end *self, uint8_t *out, size_t cap) {
 static size_t end_fill(void *user, uint8_t *out, size_t cap) {
     struct end *self = user;
     end_enter(self);
+    self->n_filled++;
     size_t n = 0;
     if (self->echoes)
         n = end_fill_echo(self, out, cap);

@@ -56,8 +56,8 @@ static void test_tls_1_3_takes_the_cheapest_cipher(void **state) {
     loopback_use_tls(loopback);
     loopback_open(loopback);
     const SSL *ssl = loopback->client.conn->transport.ssl;
+    assert_string_equal(SSL_get_version(ssl), "TLSv1.3");
     assert_string_equal(SSL_get_cipher_name(ssl), "TLS_AES_128_GCM_SHA256");
-    assert_true(loopback->client.conn->transport.ssl);
 }
 
 /* More than one turn's share, all of it there at once: the poll does not tell of what OpenSSL
@@ -96,6 +96,25 @@ static void test_what_is_read_is_handed_on_before_the_turn_ends(void **state) {
         uv_run(&loopback->loop.uv, UV_RUN_ONCE);
         assert_true(loopback->n_turns > n_turns);
     }
+}
+
+static void wake_often(struct end *self) {
+    for (int i = 0; i < 100; i++) {
+        self->n_to_send += 10;
+        net_conn_wake(self->conn);
+    }
+}
+
+static void test_what_one_turn_causes_is_asked_for_once(void **state) {
+    struct loopback *loopback = *state;
+    loopback->server.on_received = wake_often;
+    loopback_open(loopback);
+    loopback_turn(loopback);
+    int n_filled = loopback->server.n_filled;
+    loopback->client.n_to_send = 1;
+    net_conn_wake(loopback->client.conn);
+    loopback_until(loopback, loopback->client.n_received == 1000);
+    assert_int_equal(loopback->server.n_filled, n_filled + 1);
 }
 
 /* ---- the end ---- */
@@ -389,6 +408,19 @@ static void test_refusals_are_logged_a_few_at_once_and_then_counted(void **state
     assert_says(loopback_last_line, "(and 5 more before it)");
 }
 
+/* RFC 9113 appendix A forbids those of TLS 1.2 that are not AEAD; OpenSSL's defaults have them. */
+static void test_a_client_without_an_aead_cipher_is_turned_away(void **state) {
+    struct loopback *loopback = *state;
+    loopback_use_tls(loopback);
+    SSL_CTX_set_max_proto_version(loopback->client_tls, TLS1_2_VERSION);
+    assert_int_equal(SSL_CTX_set_cipher_list(loopback->client_tls, "ECDHE-ECDSA-AES128-SHA256"), 1);
+    loopback_connect(loopback);
+    loopback_until(loopback, loopback->client.n_closed || loopback->client.n_opened);
+    assert_int_equal(loopback->client.n_opened, 0);
+    loopback_until(loopback, loopback->server.n_closed);
+    assert_says(loopback_last_line, "was turned away: it offers no cipher that is allowed here");
+}
+
 /* A client of the test's own, with OpenSSL's defaults and the ALPN it is given (NULL: none). */
 static int alert_for_alpn(struct loopback *loopback, const char *alpn) {
     int raw = loopback_raw(loopback);
@@ -468,7 +500,6 @@ static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
     assert_says(loopback_last_line, "was turned away: it does not know the CA of our certificate");
 }
 
-/* check: parameters: OpenSSL's callback */
 /* check: parameters: the signature is OpenSSL's */
 static int take_no_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                             const unsigned char *offered, unsigned offered_len, void *user) {
@@ -568,6 +599,7 @@ int main(void) {
         CASE(test_what_tls_holds_beyond_a_turns_share_is_read_without_new_bytes),
         CASE(test_a_message_costs_no_allocation_of_ours),
         CASE(test_what_is_read_is_handed_on_before_the_turn_ends),
+        CASE(test_what_one_turn_causes_is_asked_for_once),
         CASE(test_finish_sends_everything_first),
         CASE(test_finish_sends_everything_first_over_tls),
         CASE(test_finish_loses_nothing_while_the_peer_still_sends),
@@ -589,6 +621,7 @@ int main(void) {
         CASE(test_a_broken_client_hello_is_turned_away),
         CASE(test_a_peer_that_hangs_up_in_the_handshake_is_logged),
         CASE(test_refusals_are_logged_a_few_at_once_and_then_counted),
+        CASE(test_a_client_without_an_aead_cipher_is_turned_away),
         CASE(test_a_client_without_alpn_gets_the_alert_for_it),
         CASE(test_a_client_with_another_alpn_gets_the_alert_for_it),
         CASE(test_a_certificate_for_another_name_is_refused),
