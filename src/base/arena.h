@@ -4,8 +4,8 @@
 #include "base/err.h"
 
 /*
- * Memory that lives as long as a call: many small pieces, freed together. The first piece of memory
- * is kept across arena_reset(), so an arena that is used again allocates nothing.
+ * Memory that lives as long as a call: many small pieces, freed together. The newest block is kept
+ * across arena_reset(), so an arena that is used again, and fits in one, allocates nothing.
  */
 struct arena_block;
 
