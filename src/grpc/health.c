@@ -147,12 +147,15 @@ static void watcher_tell(struct watcher *watcher, serving_status status) {
 }
 
 /* Tells what there is to tell. A server that stops lets its watchers go, or they would keep it
- * waiting. */
+ * waiting. The call may end in the first step, and must be there for the second. */
 static void watcher_update(struct watcher *watcher) {
-    const struct grpc_health *health = grpc_call_user(watcher->call);
+    struct grpc_call *call = watcher->call;
+    const struct grpc_health *health = grpc_call_user(call);
+    grpc_call_ref(call);
     watcher_tell(watcher, watcher->is_of_known_service ? current_status(health) : SERVICE_UNKNOWN);
     if (atomic_load(&health->is_stopping))
-        grpc_call_finish(watcher->call, GRPC_UNAVAILABLE, "the server is stopping");
+        grpc_call_finish(call, GRPC_UNAVAILABLE, "the server is stopping");
+    grpc_call_unref(call);
 }
 
 static void watch_started(struct grpc_call *call) {

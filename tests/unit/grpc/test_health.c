@@ -185,6 +185,21 @@ static void test_every_watcher_gets_the_newest_state(void **state) {
     }
 }
 
+static void test_a_stop_tells_watchers_and_lets_them_go(void **state) {
+    struct server_fixture *fixture = *state;
+    struct raw_call *call = ask(fixture, WATCH, "test.Probe");
+    server_until(fixture, raw_n_messages(call) == 1);
+    in_another_thread(fixture, set_serving);
+    server_until(fixture, raw_n_messages(call) == 2);
+    grpc_health_stop(fixture->health);
+    server_expect(fixture, call, GRPC_UNAVAILABLE);
+    assert_int_equal(raw_n_messages(call), 3);
+    assert_int_equal(status_of(call, 2), NOT_SERVING);
+    call = ask(fixture, WATCH, "unknown"); /* one that comes late */
+    server_expect(fixture, call, GRPC_UNAVAILABLE);
+    assert_int_equal(status_of(call, 0), SERVICE_UNKNOWN);
+}
+
 static void test_a_change_after_the_server_has_stopped_is_harmless(void **state) {
     struct server_fixture *fixture = *state;
     struct raw_call *call = ask(fixture, WATCH, "");
@@ -217,6 +232,7 @@ int main(void) {
         TEST(test_a_watch_is_told_at_once_and_of_each_change),
         TEST(test_what_does_not_change_is_not_told),
         TEST(test_a_watch_of_an_unknown_service_says_so_and_stays),
+        TEST(test_a_stop_tells_watchers_and_lets_them_go),
         TEST2(test_every_watcher_gets_the_newest_state),
         TEST2(test_a_change_after_the_server_has_stopped_is_harmless),
         cmocka_unit_test(test_a_new_service_without_memory_is_an_error),
