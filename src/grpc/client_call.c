@@ -384,7 +384,7 @@ int grpc_client_call_reserve(struct grpc_client_call *call, size_t size, uint8_t
     uint8_t *room;
     int r = call_reserve_queue(call, GRPC_PREFIX_SIZE + size, &room);
     if (r)
-        return r == H2_E_QUEUE_FULL ? -ENOBUFS : r;
+        return r;
     grpc_framing_write_prefix(room, false, size);
     *out = room + GRPC_PREFIX_SIZE;
     return 0;
