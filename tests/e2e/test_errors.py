@@ -312,10 +312,20 @@ def test_sensor_id_empty_in_a_question(row, sensors):
     row.check_call(lambda: sensors.GetSensorReadings(SensorRequest()))
 
 
+@pytest.mark.parametrize("sensor_id", ["x" * 129, "boiler\n1", "boiler\x7f", "boiler\x85"])
+def test_bad_sensor_id_in_a_question(row, sensors, sensor_id):
+    row.check_call(lambda: sensors.GetSensorReadings(SensorRequest(sensor_id=sensor_id)))
+
+
 @pytest.mark.parametrize("field", ["start_time", "end_time"])
 def test_time_range_before_1970(row, sensors, field):
     request = SensorRequest(sensor_id="boiler-1", **{field: -1})
     row.check_call(lambda: sensors.GetSensorReadings(request))
+
+
+@pytest.mark.parametrize("sensor_id", ["", "x" * 129])
+def test_statistics_of_no_name(row, thermograph, sensor_id):
+    row.check_call(lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id=sensor_id)))
 
 
 def test_statistics_of_nothing(row, thermograph):
@@ -386,6 +396,7 @@ def test_no_right_to_read_statistics(row, limited):
     from thermograph.v1.thermograph_pb2_grpc import ThermographStub
     thermograph = ThermographStub(limited[0])
     row.check_call(lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id="cellar")))
+    row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="cellar")))
 
 
 # ---- calls ----
