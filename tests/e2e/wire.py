@@ -188,8 +188,9 @@ class Wire:
         self.send(stream, body, end=True)
         return self.answer(stream)
 
-    def is_usable(self):
-        return self.socket.fileno() >= 0 and not self.is_closed and not self.goaway
+    def is_open(self):
+        """Whether close() is yet to come; the server may have closed it all the same."""
+        return self.socket.fileno() >= 0
 
     def close(self):
         self.socket.close()
