@@ -14,7 +14,7 @@ struct raw_call {
     struct raw_client *client;
     struct h2_stream *stream; /* NULL once it is closed */
     bool is_holding;          /* what comes is not consumed */
-    char head[1024];          /* "name: value\n" each */
+    char head[4096];          /* "name: value\n" each */
     char trailers[4096];
     struct buf body;
     unsigned n_closed;

@@ -162,6 +162,24 @@ static void test_an_unknown_method_is_unimplemented(void **state) {
     assert_int_equal(atomic_load(&fixture->n_records), 0);
 }
 
+static void test_long_words_are_cut_where_a_character_ends(void **state) {
+    struct server_fixture *fixture = *state;
+    static const char words[] = "grpc-timeout '";
+    enum {
+        KEPT = GRPC_MAX_STATUS_MESSAGE - (sizeof(words) - 1)
+    };
+    char value[KEPT + 2] = {0}, sent[KEPT + 1] = {0};
+    memset(value, 'x', KEPT - 1);
+    memcpy(value + KEPT - 1, "\xC3\xB6", 2); /* its first byte would be the last that fits */
+    memset(sent, 'x', KEPT - 1);
+    sent[KEPT - 1] = '\n';
+    struct h2_field timeout = raw_field("grpc-timeout", "");
+    timeout.value = bytes_of(value, sizeof(value) - 1);
+    struct raw_call *call = server_start_with(fixture, "/test.Probe/Echo", timeout);
+    server_expect(fixture, call, GRPC_INTERNAL);
+    assert_true(raw_has(call, sent));
+}
+
 static void test_a_malformed_timeout_is_named(void **state) {
     struct server_fixture *fixture = *state;
     struct raw_call *call =
@@ -504,6 +522,7 @@ int main(void) {
         TEST(test_what_is_not_grpc_gets_an_http_status),
         TEST(test_subtypes_and_parameters_of_the_content_type_are_fine),
         TEST(test_an_unknown_method_is_unimplemented),
+        TEST(test_long_words_are_cut_where_a_character_ends),
         TEST(test_a_malformed_timeout_is_named),
         TEST(test_an_unknown_encoding_is_refused_with_those_that_are_known),
         TEST(test_a_too_long_header_list_is_resource_exhausted),

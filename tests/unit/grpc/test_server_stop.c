@@ -6,6 +6,7 @@
 #include <semaphore.h>
 
 #include "base/clock.h"
+#include "grpc/limits.h"
 #include "grpc/server_impl.h"
 #include "grpc/worker.h"
 #include "http2/limits.h"
@@ -181,6 +182,20 @@ static void test_connections_are_spread_over_the_workers(void **state) {
         assert_int_equal(atomic_load(&fixture->records[i].n_ended), 1);
 }
 
+static void test_connections_over_the_limit_are_closed(void **state) {
+    struct server_fixture *fixture = *state;
+    struct raw_client *late = &fixture->clients[1];
+    _Atomic uint32_t *n_coming = &fixture->server->workers[1].n_coming;
+    server_until(fixture, fixture->clients[0].is_ready);
+    atomic_fetch_add(n_coming, GRPC_MAX_CONNECTIONS - 1); /* as if so many had come */
+    raw_connect(late, &fixture->loop, fixture->clients[0].port);
+    server_until(fixture, late->n_closed);
+    assert_false(late->is_ready);
+    atomic_fetch_sub(n_coming, 1);
+    server_round_trip(fixture, server_connect(fixture, 2));
+    atomic_fetch_sub(n_coming, GRPC_MAX_CONNECTIONS - 2);
+}
+
 static void test_connections_that_come_and_go_while_it_stops_do_not_keep_it(void **state) {
     struct server_fixture *fixture = *state;
     for (unsigned i = 1; i < SERVER_MAX_CLIENTS; i++) {
@@ -300,6 +315,7 @@ int main(void) {
         TEST(test_deadlines_pass_while_it_drains),
         TEST(test_tls_settings_outlive_a_socket_on_its_way_to_a_worker),
         TEST2(test_connections_are_spread_over_the_workers),
+        TEST2(test_connections_over_the_limit_are_closed),
         TEST2(test_connections_that_come_and_go_while_it_stops_do_not_keep_it),
         cmocka_unit_test(test_a_start_that_fails_leaves_nothing_behind),
         cmocka_unit_test(test_a_server_that_never_started_can_be_freed),
