@@ -235,10 +235,18 @@ static int take_json(struct input *input, const char *line, struct reading *read
 
 /* ---- a line ---- */
 
+/* Only at the end of a line does a carriage return belong to the line break; inside one it is part
+ * of a field, which refuses it: what stands behind it must not get lost. */
+static void cut_carriage_return(char *line) {
+    size_t len = strlen(line);
+    if (len > 0 && line[len - 1] == '\r')
+        line[len - 1] = '\0';
+}
+
 static int take_any(struct input *input, char *line, struct reading *reading,
                     struct err_text *why) {
     line = skip_blanks(line);
-    line[strcspn(line, "\r")] = '\0';
+    cut_carriage_return(line);
     if (*line == '\0' || *line == '#')
         return INPUT_E_NOTHING;
     struct moment now = moment_of_ns(input->now_ns);

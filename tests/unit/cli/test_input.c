@@ -86,6 +86,14 @@ static void test_empty_lines_and_comments_say_nothing(void **state) {
     assert_nothing(&input, "  # sensor,1");
 }
 
+static void test_carriage_return_inside_a_line_hides_nothing(void **state) {
+    (void)state;
+    assert_bad(NULL, "a,1\rb,2\rc,3", "'1\rb' is no temperature");
+    assert_bad(NULL, "a,1,\rb,2", "'\rb' is no time");
+    assert_bad("k", "1\r2", "'1\r2' is no temperature");
+    assert_bad(NULL, "a\r,1", "control characters");
+}
+
 static void test_header_names_the_order(void **state) {
     (void)state;
     struct input input;
@@ -208,6 +216,7 @@ int main(void) {
         cmocka_unit_test(test_csv_line_with_all_fields),
         cmocka_unit_test(test_missing_time_is_now),
         cmocka_unit_test(test_empty_lines_and_comments_say_nothing),
+        cmocka_unit_test(test_carriage_return_inside_a_line_hides_nothing),
         cmocka_unit_test(test_header_names_the_order),
         cmocka_unit_test(test_header_is_only_the_first_line),
         cmocka_unit_test(test_quoted_fields),
