@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 const char *const output_formats[] = {"table", "json", "csv", NULL};
@@ -66,8 +67,16 @@ static void print_table_row(const struct output *output, const char *const *valu
     fputc('\n', output->file);
 }
 
+/* Beyond RFC 4180: blanks at the ends, and what would make a line a comment or JSON (input.c). */
+static bool needs_quotes(const char *text) {
+    size_t len = strlen(text);
+    if (len == 0)
+        return false;
+    return strpbrk(text, ",\"\r\n") || strchr(" #{", text[0]) || text[len - 1] == ' ';
+}
+
 static void print_csv_field(FILE *file, const char *text) {
-    if (!strpbrk(text, ",\"\r\n") && *text != ' ' && *text != '#') {
+    if (!needs_quotes(text)) {
         fputs(text, file);
         return;
     }

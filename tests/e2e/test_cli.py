@@ -220,9 +220,11 @@ def test_stream_takes_a_file_and_counts_repeats(server, tmp_path):
 
 @pytest.mark.parametrize("output", ["csv", "json"])
 def test_what_get_prints_stream_takes(server, start, output):
-    good(server.call("stream", stdin=CSV + '1772359202.000000001,"odd, ""name"" süd",1.5,9\n'))
+    odd = ['odd, "name" süd', "{braces}", "#1", " blanks "]
+    good(server.call("stream", stdin=CSV + "".join(
+        f'1772359202.000000001,"{name.replace(chr(34), chr(34) * 2)}",1.5,9\n' for name in odd)))
     other = start(plaintext=True)
-    for name in ("kitchen", 'odd, "name" süd'):
+    for name in ["kitchen", *odd]:
         text = good(server.call("get", name, "-o", output))
         assert text
         good(other.call("stream", stdin=text))

@@ -58,6 +58,9 @@ static void test_csv_quotes_what_needs_it(void **state) {
                   "sensor_id,count,last_time\n\"a,\"\"b\"\"\",3,\n");
     const char *const hash[] = {"#1", "3", " x"};
     assert_prints(OUTPUT_CSV, output_record, hash, "sensor_id,count,last_time\n\"#1\",3,\" x\"\n");
+    const char *const brace[] = {"{1}", "3", "x "};
+    assert_prints(OUTPUT_CSV, output_record, brace,
+                  "sensor_id,count,last_time\n\"{1}\",3,\"x \"\n");
 }
 
 static void test_json_is_one_object_a_line(void **state) {
