@@ -117,6 +117,18 @@ static void print_json_text(FILE *file, const char *text) {
     fputc('"', file);
 }
 
+/*
+ * Readers of JSON may take a number for a double, which is exact for whole ones up to 2^53 only;
+ * some refuse more than 63 bits. A larger whole number goes out as a text, as in protobuf's JSON.
+ */
+static bool is_exact_in_json(const char *number) {
+    static const char largest[] = "9007199254740992";
+    size_t len = strlen(number);
+    bool is_whole = strspn(number, "0123456789") == len;
+    return !is_whole || len < strlen(largest) ||
+           (len == strlen(largest) && strcmp(number, largest) <= 0);
+}
+
 static void print_json(const struct output *output, const char *const *values) {
     const char *comma = "";
     fputc('{', output->file);
@@ -124,7 +136,7 @@ static void print_json(const struct output *output, const char *const *values) {
         if (!values[i])
             continue;
         fprintf(output->file, "%s\"%s\": ", comma, output->columns[i].name);
-        if (output->columns[i].type == OUTPUT_NUMBER)
+        if (output->columns[i].type == OUTPUT_NUMBER && is_exact_in_json(values[i]))
             fputs(values[i], output->file);
         else
             print_json_text(output->file, values[i]);

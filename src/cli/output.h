@@ -23,7 +23,7 @@ extern const char *const output_formats[];
 
 enum output_type {
     OUTPUT_TEXT,
-    OUTPUT_NUMBER, /* to the right in a table, bare in JSON */
+    OUTPUT_NUMBER, /* to the right in a table, bare in JSON where a double holds it */
 };
 
 struct output_column {

@@ -222,7 +222,7 @@ def test_stream_takes_a_file_and_counts_repeats(server, tmp_path):
 def test_what_get_prints_stream_takes(server, start, output):
     odd = ['odd, "name" süd', "{braces}", "#1", " blanks "]
     good(server.call("stream", stdin=CSV + "".join(
-        f'1772359202.000000001,"{name.replace(chr(34), chr(34) * 2)}",1.5,9\n' for name in odd)))
+        f'1772359202.000000001,"{name.replace(chr(34), chr(34) * 2)}",1.5,{2**64 - 1}\n' for name in odd)))
     other = start(plaintext=True)
     for name in ["kitchen", *odd]:
         text = good(server.call("get", name, "-o", output))

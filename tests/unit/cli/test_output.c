@@ -70,6 +70,23 @@ static void test_json_is_one_object_a_line(void **state) {
                   "{\"sensor_id\": \"a\\\"\\\\\\u0001\", \"count\": 3, \"last_time\": \"t\"}\n");
 }
 
+static void test_json_has_whole_numbers_bare_while_a_double_holds_them(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"9007199254740992", "9007199254740992"},
+        {"9007199254740993", "\"9007199254740993\""},
+        {"18446744073709551615", "\"18446744073709551615\""},
+        {"1.7976931348623157e+308", "1.7976931348623157e+308"},
+        {"-9007.199254740993001", "-9007.199254740993001"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *const values[] = {NULL, rows[i][0], NULL};
+        char expected[64];
+        snprintf(expected, sizeof(expected), "{\"count\": %s}\n", rows[i][1]);
+        assert_prints(OUTPUT_JSON, output_record, values, expected);
+    }
+}
+
 static void test_json_leaves_out_what_is_not_there(void **state) {
     (void)state;
     const char *const values[] = {NULL, "3", NULL};
@@ -100,6 +117,7 @@ int main(void) {
         cmocka_unit_test(test_width_counts_characters),
         cmocka_unit_test(test_csv_quotes_what_needs_it),
         cmocka_unit_test(test_json_is_one_object_a_line),
+        cmocka_unit_test(test_json_has_whole_numbers_bare_while_a_double_holds_them),
         cmocka_unit_test(test_json_leaves_out_what_is_not_there),
         cmocka_unit_test(test_single_record_is_a_line_for_each_column),
         cmocka_unit_test(test_header_comes_once),
