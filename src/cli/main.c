@@ -5,8 +5,10 @@
  *
  * To add a verb: its file with a `const struct verb`, a line in verb.h, a line here.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/nearest.h"
@@ -90,7 +92,20 @@ static int finish_output(void) {
     return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
 }
 
+/*
+ * A standard descriptor that is closed at the start would be given to the next socket, and lines
+ * for standard error would be written into it. So it is filled, with one on which reading or
+ * writing fails as on a closed one.
+ */
+static void fill_standard_descriptors(void) {
+    int filled = 0;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && filled >= 0; fd++)
+        if (fcntl(fd, F_GETFD) < 0) /* then it is the lowest that is free, which open() takes */
+            filled = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+    fill_standard_descriptors();
     const char *name = argc > 1 ? argv[1] : "";
     bool asks_for_help =
         strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;

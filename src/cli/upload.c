@@ -108,10 +108,12 @@ int upload_open(struct upload *upload, const struct options *options,
         return status;
     }
     int r = feed_open(&upload->feed, &upload->client.loop.uv, fd, &feed_ops, upload);
-    upload->client.closing = on_closing;
-    if (r)
+    if (r) {
         client_fail(&upload->client, GRPC_INTERNAL, strerror(-r));
-    else if (client_call(&upload->client, call->path, call->ops, upload, &upload->call) == 0)
+        return upload_run(upload);
+    }
+    upload->client.closing = on_closing;
+    if (client_call(&upload->client, call->path, call->ops, upload, &upload->call) == 0)
         return EXIT_OK;
     return upload_run(upload);
 }

@@ -277,6 +277,30 @@ def test_a_refused_reading_ends_stream_and_chat_with_the_servers_words(server):
                          r"1 readings before it are stored", done.stderr), done.stderr
 
 
+@pytest.mark.parametrize("verb, closed, status", [
+    ("stream", "<&-", FAILED), ("chat", "<&-", FAILED), ("get x", ">&-", OK), ("sensors", ">&-", FAILED),
+    ("sensors", "2>&-", OK)])
+def test_a_closed_standard_descriptor_is_not_taken_by_a_connection(server, verb, closed, status):
+    good(server.call("send", "kitchen", "1"))
+    done = subprocess.run(["sh", "-c", f'exec "$0" {verb} "$@" {closed}', BIN, *server.access()], text=True,
+                          capture_output=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == status, done
+    if status != OK:
+        assert "Bad file descriptor" in done.stderr
+
+
+def test_a_server_without_standard_descriptors_serves():
+    with subprocess.Popen(["sh", "-c", 'exec "$0" serve "$@" <&- >&- 2>&-', BIN, "--allow-anyone",
+                           "--listen", "127.0.0.1:0"]) as server:
+        try:
+            address = f"127.0.0.1:{listening_port(server.pid)}"
+            assert good(run("health", "--plaintext", "--server", address)) == "SERVING\n"
+            server.terminate()
+            assert server.wait(PATIENCE_S) == OK
+        finally:
+            server.kill()
+
+
 def test_stream_of_a_file_that_is_not_there(server):
     assert "/nowhere.csv: No such file or directory" in failed(server.call("stream", "/nowhere.csv"))
 
@@ -526,17 +550,17 @@ def test_a_quiet_server_says_nothing(start_program):
     server = start_program("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--log-level", "error")
     server.process.stdin.close()
     # It has nothing to say, so whether it serves shows by a call that it answers; the port is its own.
-    port = listening_port(server)
+    port = listening_port(server.process.pid)
     assert good(run("health", "--plaintext", "--server", f"127.0.0.1:{port}")) == "SERVING\n"
     assert server.stop() == OK
     assert server.lines["stderr"] == []
 
 
-def listening_port(server):
+def listening_port(pid):
     """The port that the process listens on, from /proc."""
     for _ in range(100_000):
         inodes = set()
-        for descriptor in os.scandir(f"/proc/{server.process.pid}/fd"):
+        for descriptor in os.scandir(f"/proc/{pid}/fd"):
             try:
                 inodes.add(os.readlink(descriptor.path))
             except OSError:
