@@ -34,7 +34,10 @@ static int read_addresses(const struct options *options, struct serve_settings *
         if (net_address_parse(item.text, 0, &settings->addresses[settings->n_addresses++], why))
             return options_blame(options, OPTION_LISTEN, why);
     }
-    return 0;
+    if (settings->n_addresses > 0)
+        return 0;
+    err_say(why, "there is no address in it");
+    return options_blame(options, OPTION_LISTEN, why);
 }
 
 static int read_numbers(const struct options *options, struct serve_settings *settings,

@@ -75,6 +75,14 @@ static void test_several_addresses(void **state) {
     options_fini(&options);
 }
 
+static void test_no_address_is_refused(void **state) {
+    (void)state;
+    const struct setting empty[] = {ANYONE, {OPTION_LISTEN, ""}, {0}};
+    const struct setting commas[] = {ANYONE, {OPTION_LISTEN, " , "}, {0}};
+    assert_refused(empty, "--listen: there is no address");
+    assert_refused(commas, "--listen: there is no address");
+}
+
 static void test_too_many_addresses_are_refused(void **state) {
     (void)state;
     struct setting given[SERVE_MAX_ADDRESSES + 3] = {ANYONE};
@@ -138,6 +146,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_standard_settings),
         cmocka_unit_test(test_several_addresses),
+        cmocka_unit_test(test_no_address_is_refused),
         cmocka_unit_test(test_too_many_addresses_are_refused),
         cmocka_unit_test(test_no_tokens_needs_consent),
         cmocka_unit_test(test_plaintext_on_the_network_needs_consent),
