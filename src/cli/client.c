@@ -56,6 +56,14 @@ void client_fail(struct client *client, enum grpc_status status, const char *tex
 
 /* ---- the token ---- */
 
+/* A token travels in a header, so it is printable ASCII without spaces. */
+static bool is_token(const char *text) {
+    const char *at = text;
+    while (*at > ' ' && *at <= '~')
+        at++;
+    return *text != '\0' && *at == '\0';
+}
+
 int client_read_token(FILE *file, const char *name, struct client_token *token,
                       struct err_text *why) {
     if (!fgets(token->text, sizeof(token->text), file)) {
@@ -67,7 +75,7 @@ int client_read_token(FILE *file, const char *name, struct client_token *token,
     token->text[len] = '\0';
     while (len > 0 && token->text[len - 1] == ' ')
         token->text[--len] = '\0';
-    if (len > 0 && !strchr(token->text, ' '))
+    if (is_token(token->text))
         return 0;
     err_say(why, "%s: its first line is no token", name);
     return -EINVAL;
@@ -86,6 +94,14 @@ static int read_token_file(const struct options *options, struct client_token *t
     return r ? options_blame(options, OPTION_TOKEN_FILE, why) : 0;
 }
 
+/* The words do not repeat it. */
+static int check_token(const struct options *options, const char *token, struct err_text *why) {
+    if (is_token(token))
+        return 0;
+    err_say(why, *token ? "it has a space or another character that no token has" : "it is empty");
+    return options_blame(options, OPTION_TOKEN, why);
+}
+
 /* Of --token and --token-file the one from the stronger source counts. `*text` may become NULL. */
 static int choose_token(const struct options *options, struct client_token *token,
                         const char **text, struct err_text *why) {
@@ -98,7 +114,9 @@ static int choose_token(const struct options *options, struct client_token *toke
     }
     if (direct > in_file)
         *text = options_text(options, OPTION_TOKEN);
-    if (direct >= in_file)
+    if (*text)
+        return check_token(options, *text, why);
+    if (direct == in_file)
         return 0;
     *text = token->text;
     return read_token_file(options, token, why);

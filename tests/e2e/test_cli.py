@@ -99,6 +99,8 @@ def test_version_names_the_libraries_too():
     (["serve", "--allow-anyone", "extra"], "an argument too many: 'extra'"),
     (["send", "kitchen", "1", "--ca", "/nowhere/ca.crt"], "/nowhere/ca.crt"),
     (["send", "kitchen", "1", "--plaintext", "--token-file", "/nowhere/token"], "/nowhere/token"),
+    (["send", "kitchen", "1", "--plaintext", "--token", ""], "--token: it is empty"),
+    (["send", "kitchen", "1", "--plaintext", "--token", "two\nlines"], "--token: it has a space"),
 ])
 def test_wrong_use_is_status_2_with_words(arguments, words):
     done = run(*arguments)
@@ -510,6 +512,9 @@ def test_tokens_come_from_the_environment_or_a_file(server, tmp_path):
     file.chmod(0o600)
     good(run("send", "kitchen", "1", *access, "--token-file", file))
     good(run("send", "kitchen", "1", *access, variables={"THERMOGRAPH_TOKEN_FILE": str(file)}))
+    file.write_text("\ufeff" + server.token + "\n", encoding="utf-8")
+    done = run("send", "kitchen", "1", *access, "--token-file", file)
+    assert "its first line is no token" in failed(done, USAGE)
 
 
 def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, tmp_path, start_program):
