@@ -20,7 +20,9 @@
 struct token_work {
     const struct options *options;
     const char *file;
-    const char *name; /* NULL: none was given */
+    const char *name; /* NULL: none was given; create makes one up then */
+    char made_up_name[32];
+    struct token_text created;
     struct token_rights rights;
     struct tokens *tokens;
 };
@@ -31,8 +33,9 @@ typedef int (*token_action_fn)(struct token_work *work, struct err_text *why);
 struct token_action {
     const char *name;
     token_action_fn run;
-    bool changes; /* the file is written afterwards */
-    bool creates; /* there need not be a file yet */
+    void (*tell)(const struct token_work *work); /* NULL, or once the change is in the file */
+    bool changes;                                /* the file is written afterwards */
+    bool creates;                                /* there need not be a file yet */
 };
 
 /* ---- the file ---- */
@@ -73,6 +76,8 @@ static int run_locked(struct token_work *work, const struct token_action *action
         r = action->run(work, why);
     if (r == 0 && action->changes)
         r = tokens_save(work->file, work->tokens, why);
+    if (r == 0 && action->tell)
+        action->tell(work);
     return r;
 }
 
@@ -82,8 +87,8 @@ static const char *pattern_or_nothing(const char *pattern) {
     return *pattern ? pattern : "nothing";
 }
 
-static void say_added(const struct token_work *work, const char *name) {
-    fprintf(stderr, "thermograph: token '%s' added to %s: may write %s, may read %s\n", name,
+static void tell_added(const struct token_work *work) {
+    fprintf(stderr, "thermograph: token '%s' added to %s: may write %s, may read %s\n", work->name,
             work->file, pattern_or_nothing(work->rights.write),
             pattern_or_nothing(work->rights.read));
 }
@@ -96,32 +101,31 @@ static bool name_is_taken(const struct tokens *tokens, const char *name) {
 }
 
 static int add_token(struct token_work *work, const char *token, struct err_text *why) {
-    char made_up[32];
-    const char *name = work->name;
-    for (unsigned n = 1; !name; n++) {
-        snprintf(made_up, sizeof(made_up), "token-%u", n);
-        if (!name_is_taken(work->tokens, made_up))
-            name = made_up;
+    return tokens_add(work->tokens, work->name, bytes_str(token), &work->rights, why);
+}
+
+static void make_up_name(struct token_work *work) {
+    for (unsigned n = 1; !work->name; n++) {
+        snprintf(work->made_up_name, sizeof(work->made_up_name), "token-%u", n);
+        if (!name_is_taken(work->tokens, work->made_up_name))
+            work->name = work->made_up_name;
     }
-    int r = tokens_add(work->tokens, name, bytes_str(token), &work->rights, why);
-    if (r == 0)
-        say_added(work, name);
-    return r;
 }
 
 static int run_create(struct token_work *work, struct err_text *why) {
-    struct token_text token;
-    int r = token_create(&token);
+    int r = token_create(&work->created);
     if (r) {
         err_say(why, "the system gives no random bytes: %s", strerror(-r));
         return r;
     }
-    r = add_token(work, token.text, why);
-    if (r == 0) {
-        fputs("thermograph: it is shown this once; the file keeps only its hash\n", stderr);
-        puts(token.text);
-    }
-    return r;
+    make_up_name(work);
+    return add_token(work, work->created.text, why);
+}
+
+static void tell_created(const struct token_work *work) {
+    tell_added(work);
+    fputs("thermograph: it is shown this once; the file keeps only its hash\n", stderr);
+    puts(work->created.text);
 }
 
 static int run_add(struct token_work *work, struct err_text *why) {
@@ -178,15 +182,18 @@ static int run_revoke(struct token_work *work, struct err_text *why) {
         err_say(why, "%s has no token named '%s'", work->file, work->name);
         return -ENOENT;
     }
-    fprintf(stderr, "thermograph: token '%s' revoked in %s\n", work->name, work->file);
     return 0;
 }
 
+static void tell_revoked(const struct token_work *work) {
+    fprintf(stderr, "thermograph: token '%s' revoked in %s\n", work->name, work->file);
+}
+
 static const struct token_action actions[] = {
-    {"create", .run = run_create, .changes = true, .creates = true},
-    {"add", .run = run_add, .changes = true, .creates = true},
+    {"create", .run = run_create, .tell = tell_created, .changes = true, .creates = true},
+    {"add", .run = run_add, .tell = tell_added, .changes = true, .creates = true},
     {"list", .run = run_list},
-    {"revoke", .run = run_revoke, .changes = true},
+    {"revoke", .run = run_revoke, .tell = tell_revoked, .changes = true},
 };
 
 /* ---- the verb ---- */

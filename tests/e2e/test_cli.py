@@ -589,6 +589,16 @@ def test_token_create_prints_the_token_alone_and_keeps_only_its_hash(tokens_file
     assert "may write boiler-*, may read nothing" in done.stderr
 
 
+def test_a_token_that_could_not_be_saved_is_not_shown(tokens_file, make_token):
+    make_token("first")
+    tokens_file.with_name("tokens.yaml.new").mkdir()  # where it is written before it takes the place
+    for arguments in (["create"], ["add", "--name", "x"], ["revoke", "first"]):
+        done = run("token", *arguments, "--tokens", tokens_file, stdin="a-token-that-is-long-enough\n")
+        assert "cannot write" in failed(done)
+        assert len(done.stderr.splitlines()) == 1
+    assert good(run("token", "list", "--tokens", tokens_file, "-o", "csv")) == "name,write,read\nfirst,*,*\n"
+
+
 def test_token_list_and_revoke(tokens_file, make_token):
     make_token("b-reader", "--read", "*")
     make_token("a-writer", "--write", "boiler-*")
