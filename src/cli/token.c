@@ -206,6 +206,20 @@ static const struct token_action *find_action(const char *name, struct err_text 
     return NULL;
 }
 
+/* On the command line as an argument or as --name; else as any option. 0, or -EINVAL with words. */
+static int choose_name(struct token_work *work, struct err_text *why) {
+    const struct options *options = work->options;
+    work->name = options_text(options, OPTION_NAME);
+    if (options->n_arguments < 2)
+        return 0;
+    if (options->values[OPTION_NAME].source == SOURCE_COMMAND_LINE) {
+        err_say(why, "the name is given twice, as '%.80s' and by --name", options->arguments[1]);
+        return -EINVAL;
+    }
+    work->name = options->arguments[1];
+    return 0;
+}
+
 /* Whoever names one right means that one; whoever names none means all. */
 static void choose_rights(struct token_work *work) {
     const char *write = options_text(work->options, OPTION_WRITE);
@@ -220,13 +234,12 @@ static int run(const struct options *options) {
     struct token_work work = {
         .options = options,
         .file = options_text(options, OPTION_TOKENS),
-        .name = options_text(options, OPTION_NAME),
     };
     const struct token_action *action = find_action(options->arguments[0], &why);
     if (!action)
         return say_usage(options, &why);
-    if (!work.name && options->n_arguments == 2)
-        work.name = options->arguments[1];
+    if (choose_name(&work, &why))
+        return say_usage(options, &why);
     if (!work.file) {
         err_say(&why, "--tokens FILE is missing");
         return say_usage(options, &why);

@@ -589,6 +589,16 @@ def test_token_create_prints_the_token_alone_and_keeps_only_its_hash(tokens_file
     assert "may write boiler-*, may read nothing" in done.stderr
 
 
+def test_the_name_as_an_argument_comes_before_the_variable(tokens_file, make_token):
+    make_token("one")
+    make_token("two")
+    variables = {"THERMOGRAPH_TOKENS": str(tokens_file), "THERMOGRAPH_NAME": "one"}
+    assert "token 'two' revoked" in run("token", "revoke", "two", variables=variables).stderr
+    done = run("token", "revoke", "one", "--name", "other", variables=variables)
+    assert "the name is given twice" in failed(done, USAGE)
+    assert "token 'one' revoked" in run("token", "revoke", variables=variables).stderr
+
+
 def test_a_token_that_could_not_be_saved_is_not_shown(tokens_file, make_token):
     make_token("first")
     tokens_file.with_name("tokens.yaml.new").mkdir()  # where it is written before it takes the place
