@@ -54,6 +54,27 @@ void client_fail(struct client *client, enum grpc_status status, const char *tex
     client_finish(client, EXIT_FAILED);
 }
 
+/* What has failed since the start counts, also when a later write went well. 0 or a negated errno.
+ */
+static int flush_output(void) {
+    if (fflush(stdout))
+        return -errno;
+    return ferror(stdout) ? -EIO : 0;
+}
+
+static void say_unwritten(const struct options *options, int r) {
+    if (r != -EPIPE)
+        say_failure(options, "cannot write: %s", strerror(-r));
+}
+
+int finish_output(const struct options *options, int exit_status) {
+    int r = flush_output();
+    if (r == 0 || exit_status != EXIT_OK)
+        return exit_status;
+    say_unwritten(options, r);
+    return EXIT_FAILED;
+}
+
 /* ---- the token ---- */
 
 /* A token travels in a header, so it is printable ASCII without spaces. */
@@ -154,10 +175,10 @@ static int read_settings(struct client *client, struct client_settings *settings
 
 static void on_turn_ended(void *user) {
     struct client *client = user;
-    if (fflush(stdout) == 0 || client->is_finished)
+    int r = client->is_finished ? 0 : flush_output();
+    if (r == 0)
         return;
-    if (errno != EPIPE)
-        say_failure(client->options, "cannot write: %s", strerror(errno));
+    say_unwritten(client->options, r);
     client_finish(client, EXIT_FAILED);
 }
 
@@ -248,9 +269,5 @@ void client_finish(struct client *client, int exit_status) {
 int client_run(struct client *client) {
     net_loop_run(&client->loop);
     net_loop_fini(&client->loop);
-    if (fflush(stdout) && client->exit_status == EXIT_OK) {
-        say_failure(client->options, "cannot write: %s", strerror(errno));
-        client->exit_status = EXIT_FAILED;
-    }
-    return client->exit_status;
+    return finish_output(client->options, client->exit_status);
 }

@@ -70,6 +70,12 @@ void say_failure(const struct options *options, const char *format, ...) PRINTF(
 /* The same for wrong usage; returns EXIT_USAGE. */
 int say_usage(const struct options *options, const struct err_text *why);
 
+/*
+ * At a verb's end: what could not be written to standard output is said and makes EXIT_OK
+ * EXIT_FAILED. When whoever was to read it has gone, that is not worth a word.
+ */
+MUST_USE int finish_output(const struct options *options, int exit_status);
+
 /* A token file's only line. 0 or a negated errno with words. */
 struct client_token {
     char text[1088];

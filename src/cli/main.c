@@ -88,8 +88,11 @@ static int run_help(const char *name) {
     return verb ? run_verb(verb, 2, argv) : say_unknown(name);
 }
 
-static int finish_output(void) {
-    return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+static int finish_text(void) {
+    if (fflush(stdout) == 0)
+        return EXIT_OK;
+    fprintf(stderr, "thermograph: cannot write: %s\n", strerror(errno));
+    return EXIT_FAILED;
 }
 
 /*
@@ -117,11 +120,11 @@ int main(int argc, char **argv) {
         return run_help(argv[2]);
     if (asks_for_help) {
         print_help(stdout);
-        return finish_output();
+        return finish_text();
     }
     if (strcmp(name, "--version") == 0) {
         puts("thermograph " THERMOGRAPH_VERSION);
-        return finish_output();
+        return finish_text();
     }
     const struct verb *verb = find_verb(name);
     return verb ? run_verb(verb, argc - 1, argv + 1) : say_unknown(name);

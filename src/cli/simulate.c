@@ -117,7 +117,7 @@ static int run(const struct options *options) {
     if (simulate_settings_read(options, &settings, &why))
         return say_usage(options, &why);
     if (settings.prints)
-        return simulate_dataset_print(&settings);
+        return simulate_dataset_print(options, &settings);
     if (settings.is_dataset)
         return simulate_dataset_send(options, &settings);
     return run_live(options, &settings);

@@ -58,5 +58,5 @@ bool simulator_is_done(const struct simulator *simulator);
 const struct reading *simulator_make_reading(struct simulator *simulator);
 
 /* Prints or sends a data set. Returns the exit status. */
-int simulate_dataset_print(const struct simulate_settings *settings);
+int simulate_dataset_print(const struct options *options, const struct simulate_settings *settings);
 int simulate_dataset_send(const struct options *options, const struct simulate_settings *settings);

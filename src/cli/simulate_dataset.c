@@ -57,7 +57,8 @@ static void print_reading(struct output *output, const struct reading *reading) 
     output_record(output, values);
 }
 
-int simulate_dataset_print(const struct simulate_settings *settings) {
+int simulate_dataset_print(const struct options *options,
+                           const struct simulate_settings *settings) {
     static const struct output_column columns[] = {
         {"sensor_id", .type = OUTPUT_TEXT},
         {"temperature", .type = OUTPUT_NUMBER},
@@ -74,7 +75,7 @@ int simulate_dataset_print(const struct simulate_settings *settings) {
         generator_next(generator, &reading);
         print_reading(&output, &reading);
     }
-    return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+    return finish_output(options, EXIT_OK);
 }
 
 /* ---- sending ---- */

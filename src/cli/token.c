@@ -252,7 +252,7 @@ static int run(const struct options *options) {
     tokens_free(work.tokens);
     if (r)
         say_failure(options, "%s", why.text);
-    return r || fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+    return finish_output(options, r ? EXIT_FAILED : EXIT_OK);
 }
 
 static const enum option_id token_options[] = {OPTION_TOKENS, OPTION_NAME, OPTION_WRITE,

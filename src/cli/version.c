@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "cli/client.h"
 #include "cli/libraries.h"
 #include "cli/verb.h"
 
 static int run(const struct options *options) {
     struct library libraries[N_LIBRARIES];
-    (void)options;
     libraries_list(libraries);
     printf("thermograph %s\n", THERMOGRAPH_VERSION);
     for (size_t i = 0; i < N_LIBRARIES; i++)
         printf("%s %s\n", libraries[i].name, libraries[i].version);
-    return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+    return finish_output(options, EXIT_OK);
 }
 
 const struct verb verb_version = {

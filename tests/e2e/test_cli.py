@@ -184,6 +184,32 @@ def test_get_ends_quietly_when_nobody_reads_on(server):
         assert get.stderr.read() == ""
 
 
+@pytest.mark.parametrize("arguments", [
+    ["help"], ["--version"], ["version"], ["simulate", "--dataset", "A", "--count", "1", "--print"]],
+    ids=lambda arguments: arguments[0])
+def test_what_cannot_be_written_is_a_failure_with_words(arguments):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([BIN, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              timeout=PATIENCE_S)
+    assert done.returncode == FAILED
+    assert re.fullmatch(r"thermograph: (\w+: )?cannot write: No space left on device\n", done.stderr)
+
+
+@pytest.mark.parametrize("arguments, stdin", [
+    (["send", "kitchen", "1"], ""), (["stats", "kitchen"], ""), (["sensors"], ""), (["get", "kitchen"], ""),
+    (["stream"], "kitchen,2\n"), (["chat"], "kitchen,3\n")], ids=lambda each: each and each[0])
+def test_an_answer_that_nobody_reads_is_a_failure_without_words(server, arguments, stdin):
+    good(server.call("send", "kitchen", "1"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run([BIN, *arguments, *server.access()], input=stdin, stdout=writer,
+                              stderr=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_S)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (FAILED, "")
+
+
 # ---- stream, chat ----
 
 CSV = """\
