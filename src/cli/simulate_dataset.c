@@ -135,10 +135,13 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
     struct dataset *dataset = grpc_client_call_user(call);
     if (dataset->client.is_finished)
         return;
-    if (status == GRPC_OK)
-        dataset_end(dataset);
-    else
+    if (status != GRPC_OK)
         client_fail(&dataset->client, status, text);
+    else if (!has_sent_all(dataset))
+        client_fail(&dataset->client, GRPC_INTERNAL,
+                    "the server ended the call before everything was sent");
+    else
+        dataset_end(dataset);
 }
 
 static const struct grpc_client_ops stream_ops = {
@@ -185,7 +188,7 @@ static void send_one(struct dataset *dataset) {
 }
 
 static void start_unary(struct dataset *dataset) {
-    while (dataset->n_sent < UNARY_WINDOW && !has_sent_all(dataset))
+    while (dataset->n_sent < UNARY_WINDOW && !has_sent_all(dataset) && !dataset->client.is_finished)
         send_one(dataset);
 }
 

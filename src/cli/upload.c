@@ -74,6 +74,9 @@ void upload_ended(struct upload *upload, enum grpc_status status, const char *te
     upload->call = NULL;
     if (status != GRPC_OK)
         client_fail(&upload->client, status, text);
+    else if (!upload->feed.is_closed)
+        client_fail(&upload->client, GRPC_INTERNAL,
+                    "the server ended the call before everything was sent");
     else
         client_finish(&upload->client, upload->has_bad_line ? EXIT_FAILED : EXIT_OK);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every verb of the program, as a person or a script uses it: what it prints where, how it ends."""
+import concurrent.futures
 import csv
 import json
 import os
@@ -9,10 +10,13 @@ import socket
 import stat
 import subprocess
 
+import grpc
 import pytest
 
 from program import BIN, PATIENCE_S, run
 from readings import BEGIN
+from sensor_pb2 import Ack
+from sensor_pb2_grpc import SensorServiceServicer, add_SensorServiceServicer_to_server
 
 OK, FAILED, USAGE = 0, 1, 2
 VERBS = ["serve", "send", "stream", "get", "chat", "stats", "sensors", "health", "simulate", "token",
@@ -294,6 +298,33 @@ def test_chat_in_json(server):
     assert [answer["message"] for answer in answers] == [
         "Received 20.5", "Received -0.0", "Received 20.37"]
     assert [answer["accepted"] for answer in answers] == [1, 2, 3]
+
+
+class Hasty(SensorServiceServicer):
+    """Another's server, which ends its calls well before all is sent."""
+
+    def StreamSensorReadings(self, request_iterator, context):
+        return Ack(message="enough", accepted=1)
+
+    def SensorChat(self, request_iterator, context):
+        return iter(())
+
+
+@pytest.fixture
+def hasty():
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+    add_SensorServiceServicer_to_server(Hasty(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield ["--plaintext", "--server", f"127.0.0.1:{port}"]
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize("verb", ["stream", "chat"])
+def test_a_server_that_ends_the_call_before_all_is_sent_makes_a_failure(hasty, start_program, verb):
+    program = start_program(verb, *hasty)  # its standard input stays open
+    assert program.end() == FAILED
+    assert "the server ended the call before everything was sent" in program.lines["stderr"][-1]
 
 
 def test_a_refused_reading_ends_stream_and_chat_with_the_servers_words(server):
