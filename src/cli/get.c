@@ -73,13 +73,22 @@ static int read_second(const struct options *options, enum option_id id, int64_t
     return options_blame(options, id, why);
 }
 
+/* In the protocol 0 leaves the range open; who gives it as the end does not mean that. */
+static int read_end(const struct options *options, int64_t *second, struct err_text *why) {
+    int r = read_second(options, OPTION_END, second, why);
+    if (r || !options_given(options, OPTION_END) || *second > 0)
+        return r;
+    err_say(why, "no reading lies before 1970-01-01T00:00:00Z");
+    return options_blame(options, OPTION_END, why);
+}
+
 static int read_request(const struct options *options, SensorRequest *request,
                         struct err_text *why) {
     struct parse_range any = {1, UINT64_MAX};
     bool is_newest = false;
     int r = read_second(options, OPTION_START, &request->start_time, why);
     if (r == 0)
-        r = read_second(options, OPTION_END, &request->end_time, why);
+        r = read_end(options, &request->end_time, why);
     if (r == 0)
         r = options_count(options, OPTION_LIMIT, any, &request->limit, why);
     if (r == 0)

@@ -87,6 +87,8 @@ def test_version_names_the_libraries_too():
     (["send", "kitchen", "1", "--time", "yesterday"], "--time: 'yesterday' is no time"),
     (["send", "kitchen", "1", "--sequence", "-1"], "--sequence: '-1' is no whole number"),
     (["get", "kitchen", "--limit", "0"], "--limit: '0' is no whole number from 1 on"),
+    (["get", "kitchen", "--end", "1970-01-01"], "--end: no reading lies before 1970"),
+    (["get", "kitchen", "--end", "12.5"], "--end: '12.5' has a part of a second"),
     (["get", "kitchen", "--output", "xml"], "--output: 'xml' is none of: table, json, csv"),
     (["get", "kitchen", "--timeout", "soon"], "--timeout: 'soon' is no duration"),
     (["get", "kitchen", "--frobnicate"], "unrecognized option '--frobnicate'"),
