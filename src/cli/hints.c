@@ -15,7 +15,9 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
     if (!situation.is_plaintext &&
         (strstr(text, "does not speak TLS") || strstr(text, "hung up during the TLS handshake")))
         return "a server without TLS needs --plaintext";
-    if (situation.is_plaintext)
+    /* With "port" it is about the way there: no such name, no route. */
+    bool is_strange = strstr(text, "cannot connect") && !strstr(text, " port ");
+    if (situation.is_plaintext && is_strange)
         return "does it serve with TLS? then leave --plaintext out";
     return NULL;
 }

@@ -31,8 +31,21 @@ static void test_wrong_kind_of_connection(void **state) {
                  "--plaintext");
     assert_hints(hint_for(GRPC_UNAVAILABLE, "the server does not speak TLS there", tls),
                  "--plaintext");
-    assert_hints(hint_for(GRPC_UNAVAILABLE, "it closed at once", plaintext), "--plaintext out");
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "cannot connect to h:1: it closed at once", plaintext),
+                 "--plaintext out");
     assert_hints(hint_for(GRPC_UNAVAILABLE, "certificate is not for 'x'", tls), "--server");
+}
+
+static void test_plaintext_is_not_blamed_for_other_troubles(void **state) {
+    (void)state;
+    struct hint_situation plaintext = {.is_plaintext = true};
+    static const char *const texts[] = {
+        "cannot connect to nohost port 50051: no such name",
+        "the connection to h:1 was lost: the connection broke",
+        "the server is stopping",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_null(hint_for(GRPC_UNAVAILABLE, texts[i], plaintext));
 }
 
 static void test_missing_token_and_wrong_token_differ(void **state) {
@@ -54,6 +67,7 @@ int main(void) {
         cmocka_unit_test(test_refused_connection_asks_for_the_server),
         cmocka_unit_test(test_what_the_text_says_is_not_said_again),
         cmocka_unit_test(test_wrong_kind_of_connection),
+        cmocka_unit_test(test_plaintext_is_not_blamed_for_other_troubles),
         cmocka_unit_test(test_missing_token_and_wrong_token_differ),
         cmocka_unit_test(test_errors_that_speak_for_themselves_have_no_hint),
     };
