@@ -121,6 +121,20 @@ static int take_header(struct input *input, char *const *fields, size_t n) {
     return 0;
 }
 
+/* A first line that is no reading may have been meant for a header: some of its fields are columns.
+ */
+static void explain_header(char *const *fields, size_t n, struct err_text *why) {
+    struct err_text words = *why;
+    enum input_column column;
+    for (size_t i = 0; i < n; i++) {
+        if (find_column(fields[i], &column))
+            continue;
+        err_say(why, "%s (a header may name only sensor_id, temperature, time, sequence)",
+                words.text);
+        return;
+    }
+}
+
 static int split_csv(char *line, char **fields, size_t *n, struct err_text *why) {
     *n = 0;
     while (line) {
@@ -164,6 +178,8 @@ static int take_csv(struct input *input, char *line, struct reading *reading,
     r = check_csv_columns(input, n, why);
     for (size_t i = 0; i < n && r == 0; i++)
         r = set_field(input, input->columns[i], fields[i], reading, why);
+    if (r && !input->is_past_header)
+        explain_header(fields, n, why);
     return r;
 }
 

@@ -184,6 +184,7 @@ static void test_bad_csv_is_explained(void **state) {
     (void)state;
     assert_bad(NULL, "a", "1 fields; expected is sensor_id,temperature");
     assert_bad("k", "x", "'x' is no temperature");
+    assert_bad(NULL, "sensor_id,temperature,unit", "a header may name only sensor_id");
     assert_bad(NULL, "a,warm", "'warm' is no temperature");
     assert_bad(NULL, "a,1,soon", "'soon' is no time");
     assert_bad(NULL, "a,1,1795514400,x", "the sequence 'x'");
