@@ -27,15 +27,17 @@ static void on_message(struct grpc_client_call *call, struct bytes message) {
         stream->ack = NULL;
 }
 
-static void clear_progress(const struct stream *stream) {
-    if (stream->shows_progress)
-        fputs("\r\033[K", stderr);
+static void end_progress(struct stream *stream) {
+    if (!stream->shows_progress)
+        return;
+    fputs("\r\033[K", stderr);
+    uv_close((uv_handle_t *)&stream->progress, NULL);
 }
 
 static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
     struct stream *stream = grpc_client_call_user(call);
     struct client *client = &stream->upload.client;
-    clear_progress(stream);
+    end_progress(stream);
     if (status == GRPC_OK && !stream->ack)
         upload_ended(&stream->upload, GRPC_INTERNAL, "the answer is not the message expected");
     if (status == GRPC_OK && stream->ack && !client->is_finished)
@@ -51,14 +53,12 @@ static const struct grpc_client_ops ops = {
 
 static void on_progress(uv_timer_t *progress) {
     const struct stream *stream = progress->data;
-    if (stream->upload.client.is_finished)
-        uv_close((uv_handle_t *)progress, NULL);
-    else
-        fprintf(stderr, "\r%llu readings sent", (unsigned long long)stream->upload.n_sent);
+    fprintf(stderr, "\r%llu readings sent", (unsigned long long)stream->upload.n_sent);
 }
 
+/* The call, which is there, ends it. */
 static void start_progress(struct stream *stream) {
-    if (!isatty(STDERR_FILENO) || upload_is_typed(&stream->upload))
+    if (!isatty(STDERR_FILENO) || upload_is_typed(&stream->upload) || !stream->upload.call)
         return;
     stream->shows_progress = true;
     uv_timer_init(&stream->upload.client.loop.uv, &stream->progress);

@@ -252,6 +252,18 @@ def test_stream_takes_a_file_and_counts_repeats(server, tmp_path):
     assert again == {"message": "All readings stored.", "accepted": 3, "duplicates": 2}
 
 
+def test_stream_takes_its_progress_line_off_the_terminal(server):
+    terminal, its_end = os.openpty()
+    try:
+        done = subprocess.run([BIN, "stream", *server.access()], input=f"kitchen,1,{BEGIN}\n", text=True,
+                              stdout=subprocess.PIPE, stderr=its_end, check=False, timeout=PATIENCE_S)
+        assert good(done) == "All readings stored.\n"
+        assert os.read(terminal, 4096).endswith(b"\r\x1b[K")
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+
+
 @pytest.mark.parametrize("output", ["csv", "json"])
 def test_what_get_prints_stream_takes(server, start, output):
     odd = ['odd, "name" süd', "{braces}", "#1", " blanks "]
