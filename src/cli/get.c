@@ -48,8 +48,10 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
     struct get *get = grpc_client_call_user(call);
     if (status != GRPC_OK)
         client_fail(&get->client, status, text);
-    if (!get->client.is_finished && get->output.n_records == 0 &&
-        get->output.format == OUTPUT_TABLE)
+    if (get->client.is_finished)
+        return;
+    output_end(&get->output);
+    if (get->output.n_records == 0 && get->output.format == OUTPUT_TABLE)
         fputs("no readings\n", stderr);
     client_finish(&get->client, EXIT_OK);
 }

@@ -163,6 +163,11 @@ void output_record(struct output *output, const char *const *values) {
     }
 }
 
+void output_end(struct output *output) {
+    if (output->format == OUTPUT_CSV && output->n_records == 0)
+        print_csv_header(output);
+}
+
 /* `standard_deviation` as `standard deviation`. */
 static void print_label(FILE *file, const char *name, int width) {
     for (const char *c = name; *c; c++, width--)
@@ -191,5 +196,12 @@ void output_single(struct output *output, const char *const *values) {
 struct output_number output_number(uint64_t number) {
     struct output_number out;
     snprintf(out.text, sizeof(out.text), "%llu", (unsigned long long)number);
+    return out;
+}
+
+struct output_readings output_readings(uint64_t n) {
+    struct output_readings out;
+    snprintf(out.text, sizeof(out.text), "%llu reading%s", (unsigned long long)n,
+             n == 1 ? "" : "s");
     return out;
 }

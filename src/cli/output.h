@@ -51,6 +51,10 @@ void output_init(struct output *output, FILE *file, enum output_format format,
  */
 void output_record(struct output *output, const char *const *values);
 
+/* After the last record: CSV has its header even where there was none, so that readers of it know
+ * what they got none of. */
+void output_end(struct output *output);
+
 /* The only record: a table has a line for each column. */
 void output_single(struct output *output, const char *const *values);
 
@@ -59,3 +63,9 @@ struct output_number {
     char text[24];
 };
 struct output_number output_number(uint64_t number);
+
+/* `1 reading`, `3 readings` */
+struct output_readings {
+    char text[40];
+};
+struct output_readings output_readings(uint64_t n);

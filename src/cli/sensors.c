@@ -67,6 +67,7 @@ static void on_page(struct client *client, void *user, enum grpc_status status, 
         ask_for_page(sensors, page->next_page_token);
         return;
     }
+    output_end(&sensors->output);
     if (sensors->output.n_records == 0 && client->format == OUTPUT_TABLE)
         fputs("no sensors\n", stderr);
     client_finish(client, EXIT_OK);

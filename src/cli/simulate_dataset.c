@@ -82,8 +82,8 @@ int simulate_dataset_print(const struct options *options,
 
 static void dataset_end(struct dataset *dataset) {
     double seconds = (double)(clock_monotonic_ns() - dataset->started_at_ns) / (double)NS_PER_S;
-    fprintf(stderr, "%llu readings kept in %.2f s, %.0f a second\n",
-            (unsigned long long)dataset->n_kept, seconds, (double)dataset->n_kept / seconds);
+    fprintf(stderr, "%s kept in %.2f s, %.0f a second\n", output_readings(dataset->n_kept).text,
+            seconds, (double)dataset->n_kept / seconds);
     if (dataset->n_duplicates)
         fprintf(stderr, "%llu of them had been kept before\n",
                 (unsigned long long)dataset->n_duplicates);

@@ -31,7 +31,7 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
         simulator_failed(simulator, status, text);
         return;
     }
-    printf("read %s: %llu readings", simulator->sensor_id, (unsigned long long)simulator->n_read);
+    printf("read %s: %s", simulator->sensor_id, output_readings(simulator->n_read).text);
     if (simulator->n_read)
         printf(", average %.2f C", simulator->sum / (double)simulator->n_read);
     putchar('\n');

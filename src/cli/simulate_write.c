@@ -100,7 +100,7 @@ static void on_stream_status(struct grpc_client_call *call, enum grpc_status sta
         simulator_failed(simulator, status, text);
         return;
     }
-    printf("stream of %llu readings: %s\n", (unsigned long long)simulator->n_in_call,
+    printf("stream of %s: %s\n", output_readings(simulator->n_in_call).text,
            simulator->ack ? simulator->ack->message : "an answer without words");
     simulator->n_done += simulator->n_in_call;
     simulator_succeeded(simulator);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -34,14 +35,62 @@ static void end_progress(struct stream *stream) {
     uv_close((uv_handle_t *)&stream->progress, NULL);
 }
 
+/* A server of the first version leaves the count out; an answer means that all is kept. */
+static uint64_t n_stored(const struct stream *stream) {
+    return stream->ack->accepted ? stream->ack->accepted : stream->upload.n_sent;
+}
+
+static void say_stored(const struct stream *stream) {
+    fprintf(stderr, "%s stored", output_readings(n_stored(stream)).text);
+    if (stream->ack->duplicates)
+        fprintf(stderr, "; %llu of them had been stored before",
+                (unsigned long long)stream->ack->duplicates);
+    fputc('\n', stderr);
+}
+
+/* The server's words are true of all that it got. Whoever reads them here takes them for the whole
+ * input, so they are shown only when that was sent, and was something. */
+static void print_stored(const struct stream *stream) {
+    const struct upload *upload = &stream->upload;
+    bool is_whole = upload_is_whole(upload);
+    struct err_text words;
+    Ack ack = *stream->ack;
+    ack.accepted = n_stored(stream);
+    err_say(&words, "0 readings stored");
+    if (!is_whole)
+        upload_say_cut(upload, &words);
+    if (!is_whole || upload->n_sent == 0)
+        ack.message = words.text;
+    if (upload->client.format != OUTPUT_TABLE)
+        print_ack(upload->client.format, &ack);
+    else if (ack.message != words.text)
+        puts(ack.message);
+    if (is_whole)
+        say_stored(stream);
+}
+
+/* Ends of which the server's words do not say what is kept. */
+static void say_uncertainty(const struct stream *stream, const char *text) {
+    if (stream->upload.n_sent > 0 && !strstr(text, "stored"))
+        say_failure(stream->upload.client.options,
+                    "%s sent; how many of them are stored is not known",
+                    output_readings(stream->upload.n_sent).text);
+}
+
 static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
     struct stream *stream = grpc_client_call_user(call);
     struct client *client = &stream->upload.client;
     end_progress(stream);
-    if (status == GRPC_OK && !stream->ack)
+    if (client->is_finished)
+        return;
+    if (status == GRPC_OK && !stream->ack) {
         upload_ended(&stream->upload, GRPC_INTERNAL, "the answer is not the message expected");
-    if (status == GRPC_OK && stream->ack && !client->is_finished)
-        print_ack(client->format, stream->ack);
+        return;
+    }
+    if (status == GRPC_OK && stream->upload.feed.is_closed)
+        print_stored(stream);
+    else
+        say_uncertainty(stream, status == GRPC_OK ? "" : text);
     upload_ended(&stream->upload, status, text);
 }
 
@@ -53,7 +102,7 @@ static const struct grpc_client_ops ops = {
 
 static void on_progress(uv_timer_t *progress) {
     const struct stream *stream = progress->data;
-    fprintf(stderr, "\r%llu readings sent", (unsigned long long)stream->upload.n_sent);
+    fprintf(stderr, "\r%s sent", output_readings(stream->upload.n_sent).text);
 }
 
 /* The call, which is there, ends it. */

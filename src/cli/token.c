@@ -170,6 +170,7 @@ static int run_list(struct token_work *work, struct err_text *why) {
         const char *const values[] = {sorted[i]->name, sorted[i]->write, sorted[i]->read};
         output_record(&output, values);
     }
+    output_end(&output);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/upload.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static int send_reading(struct upload *upload, const struct reading *reading) {
     if (r)
         return r;
     upload->n_sent++;
+    line_map_add(&upload->lines, upload->input.n_lines);
     if (grpc_client_call_is_busy(upload->call))
         feed_pause(&upload->feed);
     return 0;
@@ -32,11 +34,11 @@ static void upload_stop_sending(struct upload *upload) {
         grpc_client_call_half_close(upload->call);
 }
 
-static void refuse_line(struct upload *upload, const char *why) {
+static void refuse_line(struct upload *upload, uint64_t line, const char *why) {
     say_failure(upload->client.options, "%s: %s", upload->file, why);
     if (upload->goes_on)
         return;
-    upload->has_bad_line = true;
+    upload->bad_line = line;
     upload_stop_sending(upload);
 }
 
@@ -46,7 +48,7 @@ static void on_line(void *user, char *line) {
     struct err_text why;
     int r = input_take(&upload->input, line, clock_wall_ns(), &reading, &why);
     if (r == INPUT_E_BAD)
-        refuse_line(upload, why.text);
+        refuse_line(upload, upload->input.n_lines, why.text);
     if (r || !upload->call)
         return;
     r = send_reading(upload, &reading);
@@ -58,7 +60,7 @@ static void on_feed_ended(void *user, const char *why) {
     struct upload *upload = user;
     upload->goes_on = false;
     if (why)
-        refuse_line(upload, why);
+        refuse_line(upload, upload->input.n_lines + 1, why);
     else
         upload_stop_sending(upload);
 }
@@ -70,15 +72,53 @@ void upload_on_writable(struct grpc_client_call *call) {
     feed_resume(&upload->feed);
 }
 
+bool upload_is_whole(const struct upload *upload) {
+    return upload->feed.is_closed && !upload->bad_line;
+}
+
+/* The call ended well, so all that was sent is kept. */
+void upload_say_cut(const struct upload *upload, struct err_text *words) {
+    err_say(words, "%s before line %llu %s stored; the rest was not sent",
+            output_readings(upload->n_sent).text, (unsigned long long)upload->bad_line,
+            upload->n_sent == 1 ? "is" : "are");
+}
+
+/* Puts the line into words about a reading, which the server knows by its number in the call. */
+static const char *name_line(const struct upload *upload, const char *text,
+                             struct err_text *words) {
+    unsigned long long reading;
+    int len = 0;
+    if (sscanf(text, "reading %llu (counted from 0%n", &reading, &len) != 1 || len == 0)
+        return text;
+    uint64_t line = line_map_find(&upload->lines, reading);
+    if (line == 0)
+        return text;
+    err_say(words, "%.*s; line %llu of %s%s", len, text, (unsigned long long)line, upload->file,
+            text + len);
+    return words->text;
+}
+
+static void end_cut_short(struct upload *upload) {
+    struct err_text words;
+    upload_say_cut(upload, &words);
+    say_failure(upload->client.options, "%s", words.text);
+    client_finish(&upload->client, EXIT_FAILED);
+}
+
 void upload_ended(struct upload *upload, enum grpc_status status, const char *text) {
+    struct err_text words;
     upload->call = NULL;
+    if (upload->client.is_finished)
+        return;
     if (status != GRPC_OK)
-        client_fail(&upload->client, status, text);
+        client_fail(&upload->client, status, name_line(upload, text, &words));
     else if (!upload->feed.is_closed)
         client_fail(&upload->client, GRPC_INTERNAL,
                     "the server ended the call before everything was sent");
+    else if (upload->bad_line)
+        end_cut_short(upload);
     else
-        client_finish(&upload->client, upload->has_bad_line ? EXIT_FAILED : EXIT_OK);
+        client_finish(&upload->client, EXIT_OK);
 }
 
 static void on_closing(struct client *client) {

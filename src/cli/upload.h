@@ -3,6 +3,7 @@
 #include "cli/client.h"
 #include "cli/feed.h"
 #include "cli/input.h"
+#include "cli/line_map.h"
 
 /*
  * Lines of a file or of standard input that go out as the messages of one call: what `stream` and
@@ -15,8 +16,9 @@ struct upload {
     struct grpc_client_call *call; /* NULL once it is over */
     const char *file;              /* its name, for messages */
     bool goes_on;                  /* after a bad line, which is only said: a person is typing */
-    bool has_bad_line;
+    uint64_t bad_line;             /* where the input was cut short; 0: it was not */
     uint64_t n_sent;
+    struct line_map lines; /* of what was sent */
 };
 
 /* What a verb adds. */
@@ -35,8 +37,14 @@ MUST_USE int upload_run(struct upload *upload);
 
 void upload_on_writable(struct grpc_client_call *call);
 
-/* For `status`: the call has ended. */
+/* For `status`: the call has ended. Says what is kept when the input was cut short. */
 void upload_ended(struct upload *upload, enum grpc_status status, const char *text);
+
+/* Whether the whole input was sent. */
+bool upload_is_whole(const struct upload *upload);
+
+/* What a call that ended well has kept of an input that was cut short. */
+void upload_say_cut(const struct upload *upload, struct err_text *words);
 
 /* Whether a person types the lines. */
 bool upload_is_typed(const struct upload *upload);

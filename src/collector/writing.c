@@ -29,8 +29,9 @@ static void writing_finish_with_verdict(struct writing *writing) {
         return;
     }
     grpc_call_finish(writing->call, writing->verdict,
-                     "%s; %" PRIu64 " readings before it are stored", writing->why.text,
-                     writing->accepted);
+                     "%s; %" PRIu64 " reading%s before it %s stored", writing->why.text,
+                     writing->accepted, writing->accepted == 1 ? "" : "s",
+                     writing->accepted == 1 ? "is" : "are");
 }
 
 /* Ends the call when nothing more is to be waited for. */

@@ -175,9 +175,9 @@ def test_get_takes_a_range(ten, options, expected):
 def test_get_of_nothing_says_so_to_people_only(server):
     done = server.call("get", "nobody")
     assert (good(done), done.stderr) == ("", "no readings\n")
-    for output in ("csv", "json"):
+    for output, header in (("csv", "sensor_id,temperature,time,sequence\n"), ("json", "")):
         done = server.call("get", "nobody", "-o", output)
-        assert (good(done), done.stderr) == ("", "")
+        assert (good(done), done.stderr) == (header, "")
 
 
 def test_get_ends_quietly_when_nobody_reads_on(server):
@@ -204,7 +204,7 @@ def test_what_cannot_be_written_is_a_failure_with_words(arguments):
 @pytest.mark.parametrize("arguments, stdin", [
     (["send", "kitchen", "1"], ""), (["stats", "kitchen"], ""), (["sensors"], ""), (["get", "kitchen"], ""),
     (["stream"], "kitchen,2\n"), (["chat"], "kitchen,3\n")], ids=lambda each: each and each[0])
-def test_an_answer_that_nobody_reads_is_a_failure_without_words(server, arguments, stdin):
+def test_an_answer_that_nobody_reads_is_a_failure_without_words_about_it(server, arguments, stdin):
     good(server.call("send", "kitchen", "1"))
     reader, writer = os.pipe()
     os.close(reader)
@@ -213,7 +213,8 @@ def test_an_answer_that_nobody_reads_is_a_failure_without_words(server, argument
                               stderr=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_S)
     finally:
         os.close(writer)
-    assert (done.returncode, done.stderr) == (FAILED, "")
+    talk = "1 reading stored\n" if arguments == ["stream"] else ""
+    assert (done.returncode, done.stderr) == (FAILED, talk)
 
 
 # ---- stream, chat ----
@@ -237,8 +238,8 @@ JSON = """\
 @pytest.mark.parametrize("data", [CSV, JSON, CSV.replace("\n", "\r\n")], ids=["csv", "json", "crlf"])
 def test_stream_takes_csv_and_json_lines(server, data):
     done = server.call("stream", stdin=data)
-    assert good(done) == "All readings stored. (3 accepted)\n"
-    assert done.stderr == ""
+    assert good(done) == "All readings stored.\n"
+    assert done.stderr == "3 readings stored\n"
     got = lines_of_csv(good(server.call("get", "kitchen", "-o", "csv")))
     assert [(row["temperature"], row["time"], row["sequence"]) for row in got] == [
         ("20.5", "2026-03-01T10:00:00Z", "1"), ("-0.0", "2026-03-01T10:00:01Z", "2"),
@@ -248,8 +249,16 @@ def test_stream_takes_csv_and_json_lines(server, data):
 def test_stream_takes_a_file_and_counts_repeats(server, tmp_path):
     (tmp_path / "readings.csv").write_text(CSV)
     assert good(server.call("stream", tmp_path / "readings.csv")).startswith("All readings stored.")
-    again = json.loads(good(server.call("stream", tmp_path / "readings.csv", "-o", "json")))
-    assert again == {"message": "All readings stored.", "accepted": 3, "duplicates": 2}
+    done = server.call("stream", tmp_path / "readings.csv", "-o", "json")
+    assert json.loads(good(done)) == {"message": "All readings stored.", "accepted": 3, "duplicates": 2}
+    assert done.stderr == "3 readings stored; 2 of them had been stored before\n"
+
+
+def test_stream_of_nothing_does_not_say_that_all_is_stored(server):
+    for data in ("", "# nothing\n", "sensor_id,temperature,time,sequence\n"):
+        done = server.call("stream", stdin=data)
+        assert (good(done), done.stderr) == ("", "0 readings stored\n")
+    assert json.loads(good(server.call("stream", "-o", "json")))["message"] == "0 readings stored"
 
 
 def test_stream_takes_its_progress_line_off_the_terminal(server):
@@ -258,7 +267,7 @@ def test_stream_takes_its_progress_line_off_the_terminal(server):
         done = subprocess.run([BIN, "stream", *server.access()], input=f"kitchen,1,{BEGIN}\n", text=True,
                               stdout=subprocess.PIPE, stderr=its_end, check=False, timeout=PATIENCE_S)
         assert good(done) == "All readings stored.\n"
-        assert os.read(terminal, 4096).endswith(b"\r\x1b[K")
+        assert os.read(terminal, 4096).endswith(b"\r\x1b[K1 reading stored\r\n")
     finally:
         os.close(terminal)
         os.close(its_end)
@@ -292,10 +301,26 @@ def test_what_get_prints_stream_takes(server, start, output):
 ])
 def test_a_bad_line_is_named_and_what_came_before_is_kept(server, line, words):
     done = server.call("stream", stdin=f"kitchen,1,{BEGIN}\n{line}\nkitchen,3,{BEGIN}\n")
-    assert done.returncode == FAILED
+    assert failed(done) == \
+        "thermograph: stream: 1 reading before line 2 is stored; the rest was not sent"
     assert re.search(r"standard input: line 2: .*" + re.escape(words), done.stderr), done.stderr
     got = lines_of_csv(good(server.call("get", "kitchen", "-o", "csv")))
     assert [row["temperature"] for row in got] == ["1.0"]
+
+
+def test_an_input_that_is_cut_short_is_never_called_stored(server):
+    words = "2 readings before line 4 are stored; the rest was not sent"
+    data = f"# both\nkitchen,1,{BEGIN}\nkitchen,2,{BEGIN}\nkitchen\nkitchen,4,{BEGIN}\n"
+    done = server.call("stream", "-o", "json", stdin=data)
+    assert done.returncode == FAILED
+    assert json.loads(done.stdout) == {"message": words, "accepted": 2, "duplicates": 0}
+    done = server.call("chat", stdin=data)
+    assert (done.returncode, done.stdout) == (FAILED, "Received 1.0\nReceived 2.0\n")
+    assert done.stderr.splitlines()[-1] == f"thermograph: chat: {words}"
+    assert failed(server.call("stream", stdin="kitchen\n")).endswith(
+        "0 readings before line 1 are stored; the rest was not sent")
+    assert failed(server.call("stream", stdin=f"kitchen,1,{BEGIN}\n" + 70_000 * "x")).endswith(
+        "1 reading before line 2 is stored; the rest was not sent")
 
 
 def test_chat_prints_each_answer_while_it_is_open(server, start_program):
@@ -342,12 +367,23 @@ def test_a_server_that_ends_the_call_before_all_is_sent_makes_a_failure(hasty, s
 
 
 def test_a_refused_reading_ends_stream_and_chat_with_the_servers_words(server):
-    data = f"kitchen,1,{BEGIN}\nkitchen,2,9999999999\n"
+    data = f"sensor_id,temperature,time\nkitchen,1,{BEGIN}\n# a comment\n\nkitchen,2,9999999999\n"
     for verb in ("stream", "chat"):
         done = server.call(verb, stdin=data)
         assert done.returncode == FAILED
-        assert re.search(r"INVALID_ARGUMENT: reading 1 \(counted from 0\): timestamp: .*; "
-                         r"1 readings before it are stored", done.stderr), done.stderr
+        assert re.search(r"INVALID_ARGUMENT: reading 1 \(counted from 0; line 5 of standard input\): "
+                         r"timestamp: .*; 1 reading before it is stored", done.stderr), done.stderr
+
+
+def test_stream_says_when_it_cannot_know_what_is_stored(start, start_program):
+    server = start()
+    stream = start_program("stream", *server.access())
+    stream.write(f"kitchen,1,{BEGIN}\nkitchen,2,{BEGIN}\n")
+    while json.loads(server.call("stats", "kitchen", "-o", "json").stdout or '{"count": 0}')["count"] < 2:
+        pass
+    server.kill()
+    assert stream.end() == FAILED
+    assert "2 readings sent; how many of them are stored is not known" in stream.lines["stderr"][-2]
 
 
 @pytest.mark.parametrize("verb, closed, status", [
@@ -441,7 +477,7 @@ def test_a_simulated_sensor_sends_as_many_readings_as_it_should(server, kind):
 def test_a_simulated_reader_reads(house):
     text = good(house.call("simulate", "--kind", "server-stream", "--count", 3, "--seed", 1,
                            "--min-delay", "0s", "--max-delay", "1ms"))
-    reads = re.findall(r"^read (\S+): (\d+) readings, average (\S+) C$", text, re.MULTILINE)
+    reads = re.findall(r"^read (\S+): (\d+) readings?, average (\S+) C$", text, re.MULTILINE)
     assert len(reads) == 3
     assert {("boiler-1", "2", "2.00"), ("boiler-2", "1", "5.00"), ("cellar", "1", "-7.25")} >= set(reads)
 

@@ -111,6 +111,32 @@ static void test_header_comes_once(void **state) {
     assert_prints(OUTPUT_CSV, print_twice, values, "sensor_id,count,last_time\na,3,t\na,3,t\n");
 }
 
+static void print_nothing(struct output *output, const char *const *values) {
+    (void)values;
+    output_end(output);
+}
+
+static void print_and_end(struct output *output, const char *const *values) {
+    output_record(output, values);
+    output_end(output);
+}
+
+static void test_csv_of_nothing_has_its_header(void **state) {
+    (void)state;
+    const char *const values[] = {"a", "3", "t"};
+    assert_prints(OUTPUT_CSV, print_nothing, values, "sensor_id,count,last_time\n");
+    assert_prints(OUTPUT_JSON, print_nothing, values, "");
+    assert_prints(OUTPUT_TABLE, print_nothing, values, "");
+    assert_prints(OUTPUT_CSV, print_and_end, values, "sensor_id,count,last_time\na,3,t\n");
+}
+
+static void test_one_reading_is_no_plural(void **state) {
+    (void)state;
+    assert_string_equal(output_readings(0).text, "0 readings");
+    assert_string_equal(output_readings(1).text, "1 reading");
+    assert_string_equal(output_readings(UINT64_MAX).text, "18446744073709551615 readings");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_has_headings_and_aligned_columns),
@@ -121,6 +147,8 @@ int main(void) {
         cmocka_unit_test(test_json_leaves_out_what_is_not_there),
         cmocka_unit_test(test_single_record_is_a_line_for_each_column),
         cmocka_unit_test(test_header_comes_once),
+        cmocka_unit_test(test_csv_of_nothing_has_its_header),
+        cmocka_unit_test(test_one_reading_is_no_plural),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
