@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/glob.h"
 
+#include <string.h>
+
 /* How many bytes the character at `at` has; a stray byte counts as one. */
 static size_t character_length(struct bytes name, size_t at) {
     size_t n = 1;
@@ -44,4 +46,57 @@ bool glob_is_pattern(struct bytes pattern) {
         if (pattern.data[i] == '*' || pattern.data[i] == '?')
             return true;
     return false;
+}
+
+/* Where the character before `at` starts, as character_length() sees characters. */
+static size_t character_before(struct bytes text, size_t at) {
+    at--;
+    while (at > 0 && (text.data[at] & 0xC0) == 0x80)
+        at--;
+    return at;
+}
+
+/* Whether one character matches both, of which none is a `*`. */
+static bool characters_overlap(struct bytes a, size_t i, struct bytes b, size_t j) {
+    size_t len = character_length(a, i);
+    if (a.data[i] == '?' || b.data[j] == '?')
+        return true;
+    return len == character_length(b, j) && memcmp(a.data + i, b.data + j, len) == 0;
+}
+
+/*
+ * Whether `a` from `i` on and `b` from `j` on overlap. `here[k]` is the answer for `i` and a later
+ * character `k` of `b`, `next[k]` the one for the character after `i`.
+ */
+static bool tails_overlap(struct bytes a, size_t i, struct bytes b, size_t j, const bool *here,
+                          const bool *next) {
+    bool a_ends = i == a.len, b_ends = j == b.len;
+    size_t after = b_ends ? j : j + character_length(b, j);
+    if (a_ends && b_ends)
+        return true;
+    if (!a_ends && a.data[i] == '*')
+        return next[j] || (!b_ends && here[after]);
+    if (!b_ends && b.data[j] == '*')
+        return here[after] || (!a_ends && next[j]);
+    return !a_ends && !b_ends && characters_overlap(a, i, b, j) && next[after];
+}
+
+/* From the ends to the beginnings, a row of answers for each character of `a`. */
+bool glob_overlaps(struct bytes a, struct bytes b) {
+    bool rows[2][GLOB_OVERLAP_MAX + 1] = {{false}};
+    bool *here = rows[0], *next = rows[1];
+    if (a.len > GLOB_OVERLAP_MAX || b.len > GLOB_OVERLAP_MAX)
+        return true;
+    for (size_t i = a.len;; i = character_before(a, i)) {
+        for (size_t j = b.len;; j = character_before(b, j)) {
+            here[j] = tails_overlap(a, i, b, j, here, next);
+            if (j == 0)
+                break;
+        }
+        if (i == 0)
+            return here[0];
+        bool *unused = next;
+        next = here;
+        here = unused;
+    }
 }

@@ -8,5 +8,11 @@
  */
 bool glob_matches(struct bytes pattern, struct bytes name);
 
+/* Longer patterns are taken to overlap with any other. Twice what a token's right may have. */
+#define GLOB_OVERLAP_MAX 256
+
+/* Whether there can be a name that matches both, be it the empty one. */
+bool glob_overlaps(struct bytes a, struct bytes b);
+
 /* Whether it has a `*` or `?` at all, or names just one thing. */
 bool glob_is_pattern(struct bytes pattern);

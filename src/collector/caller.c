@@ -100,6 +100,12 @@ bool caller_may_read(const struct caller *caller, struct bytes sensor_id) {
     return !caller->set->tokens || may(caller->token->read, sensor_id);
 }
 
+/* An empty right matches the empty name, which no sensor has. */
+bool caller_may_read_any(const struct caller *caller, struct bytes pattern) {
+    struct bytes readable = caller_readable(caller);
+    return readable.len > 0 && glob_overlaps(readable, pattern);
+}
+
 struct bytes caller_readable(const struct caller *caller) {
     return bytes_str(caller->set->tokens ? caller->token->read : "*");
 }

@@ -50,5 +50,8 @@ void caller_fini(struct caller *caller);
 bool caller_may_write(const struct caller *caller, struct bytes sensor_id);
 bool caller_may_read(const struct caller *caller, struct bytes sensor_id);
 
+/* Whether its right to read and the pattern have a possible name in common. */
+bool caller_may_read_any(const struct caller *caller, struct bytes pattern);
+
 /* The pattern of what it may read. */
 struct bytes caller_readable(const struct caller *caller);

@@ -16,6 +16,11 @@ void matching_fini(struct matching *matching) {
         caller_fini(&matching->caller);
 }
 
+static bool matching_is_allowed(const struct matching *matching, struct bytes pattern) {
+    return glob_is_pattern(pattern) ? caller_may_read_any(&matching->caller, pattern)
+                                    : caller_may_read(&matching->caller, pattern);
+}
+
 void matching_start(struct matching *matching, struct bytes pattern, const char *field) {
     struct grpc_call *call = matching->background.call;
     if (pattern.len == 0 || pattern.len > sizeof(matching->pattern_bytes)) {
@@ -24,8 +29,9 @@ void matching_start(struct matching *matching, struct bytes pattern, const char 
                          COLLECTOR_MAX_SENSOR_ID);
         return;
     }
-    if (!glob_is_pattern(pattern) && !caller_may_read(&matching->caller, pattern)) {
-        grpc_call_finish(call, GRPC_PERMISSION_DENIED, "this token may not read sensor '%.*s'",
+    if (!matching_is_allowed(matching, pattern)) {
+        grpc_call_finish(call, GRPC_PERMISSION_DENIED, "this token may not read %s '%.*s'",
+                         glob_is_pattern(pattern) ? "any sensor that matches" : "sensor",
                          BYTES_ARGS(pattern));
         return;
     }

@@ -437,6 +437,14 @@ def test_stats_of_nothing_is_a_failed_call(house):
     assert "NOT_FOUND: nobody has written to a sensor 'attic'" in failed(house.call("stats", "attic"))
 
 
+def test_a_token_that_may_read_nothing_is_told_so(server, make_token):
+    writer = make_token("writer", "--write", "*")
+    server.wait_for("tokens read again")
+    for verb in (("stats", "*"), ("sensors",), ("sensors", "*")):
+        assert "PERMISSION_DENIED: this token may not read any sensor that matches '*'" in \
+            failed(server.call(*verb, token=writer))
+
+
 def test_sensors_lists_them(house):
     table = good(house.call("sensors")).splitlines()
     assert table[0].split()[:3] == ["SENSOR", "ID", "COUNT"]

@@ -400,6 +400,14 @@ def test_no_right_to_read_statistics(row, limited):
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="cellar")))
 
 
+def test_no_right_to_read_a_pattern(row, limited):
+    from thermograph.v1.thermograph_pb2_grpc import ThermographStub
+    thermograph = ThermographStub(limited[0])
+    row.check_call(lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id="cellar*")))
+    row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="cellar*")))
+    assert not thermograph.ListSensors(ListSensorsRequest(pattern="*")).sensors
+
+
 # ---- calls ----
 
 def test_unknown_method(row, wire):

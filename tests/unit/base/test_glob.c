@@ -2,8 +2,10 @@
 #include "base/glob.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/random.h"
 #include "unit.h"
 
@@ -116,6 +118,77 @@ static void test_pathological_pattern_takes_no_time(void **state) {
     assert_true(clock_monotonic_ns() - start < NS_PER_S);
 }
 
+static bool overlaps(const char *a, const char *b) {
+    assert_int_equal(glob_overlaps(bytes_str(a), bytes_str(b)),
+                     glob_overlaps(bytes_str(b), bytes_str(a)));
+    return glob_overlaps(bytes_str(a), bytes_str(b));
+}
+
+static void test_patterns_overlap_where_one_name_matches_both(void **state) {
+    (void)state;
+    static const char *const together[][2] = {
+        {"*", "*"},
+        {"*", ""},
+        {"boiler-*", "*-3"},
+        {"boiler-*", "b?iler-3"},
+        {"a*b*c", "*x*"},
+        {"a?c", "a*"},
+        {"s\xC3\xBC"
+         "d",
+         "s?d"},
+    };
+    static const char *const apart[][2] = {
+        {"", "a"},
+        {"", "?"},
+        {"boiler-*", "cellar*"},
+        {"*a", "*b"},
+        {"???", "??"},
+        {"a*b", "*c"},
+        {"s\xC3\xBC"
+         "d",
+         "s??d"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(together); i++)
+        assert_true(overlaps(together[i][0], together[i][1]));
+    for (size_t i = 0; i < ARRAY_LEN(apart); i++)
+        assert_false(overlaps(apart[i][0], apart[i][1]));
+}
+
+static void test_patterns_too_long_to_compare_overlap(void **state) {
+    (void)state;
+    char pattern[GLOB_OVERLAP_MAX + 2];
+    memset(pattern, 'a', sizeof(pattern));
+    pattern[GLOB_OVERLAP_MAX + 1] = '\0';
+    assert_true(overlaps(pattern, "b"));
+    pattern[GLOB_OVERLAP_MAX] = '\0';
+    assert_false(overlaps(pattern, "b"));
+    assert_true(overlaps(pattern, "a*"));
+}
+
+/* Patterns of up to 3 characters that overlap do so in a name of up to 6. */
+static void test_random_patterns_overlap_as_the_definition_says(void **state) {
+    (void)state;
+    struct random random;
+    random_init(&random, 8);
+    for (int round = 0; round < 2000; round++) {
+        char a[4] = {0}, b[4] = {0};
+        for (uint64_t n = random_below(&random, 4), k = 0; k < n; k++)
+            a[k] = "ab*?"[random_below(&random, 4)];
+        for (uint64_t n = random_below(&random, 4), k = 0; k < n; k++)
+            b[k] = "ab*?"[random_below(&random, 4)];
+        bool found = false;
+        for (unsigned len = 0; len <= 6 && !found; len++)
+            for (unsigned bits = 0; bits < 1u << len && !found; bits++) {
+                char name[7] = {0};
+                for (unsigned k = 0; k < len; k++)
+                    name[k] = bits >> k & 1 ? 'b' : 'a';
+                found = matches(a, name) && matches(b, name);
+            }
+        if (overlaps(a, b) != found)
+            fail_msg("'%s' and '%s'", a, b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_text_matches_only_itself),
@@ -126,6 +199,9 @@ int main(void) {
         cmocka_unit_test(test_only_star_and_question_mark_make_a_pattern),
         cmocka_unit_test(test_random_patterns_match_as_the_definition_says),
         cmocka_unit_test(test_pathological_pattern_takes_no_time),
+        cmocka_unit_test(test_patterns_overlap_where_one_name_matches_both),
+        cmocka_unit_test(test_patterns_too_long_to_compare_overlap),
+        cmocka_unit_test(test_random_patterns_overlap_as_the_definition_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
