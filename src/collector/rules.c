@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
@@ -30,16 +31,30 @@ int rules_check_sensor_id(struct bytes sensor_id, struct err_text *why) {
     return 0;
 }
 
+struct date {
+    char text[40];
+};
+
+/* ` (2026-11-24T10:00:00Z)`, or nothing where the year has more than four digits. */
+static struct date date_of(int64_t seconds) {
+    struct date date = {""};
+    struct tm tm;
+    time_t time = seconds;
+    if (gmtime_r(&time, &tm) && tm.tm_year <= 9999 - 1900)
+        strftime(date.text, sizeof(date.text), " (%Y-%m-%dT%H:%M:%SZ)", &tm);
+    return date;
+}
+
 /* Milliseconds where seconds belong are the commonest mistake, so it is guessed at: a thousandth
  * of the time would be one of the last decades. */
 static void say_future(int64_t seconds, int64_t latest_s, struct err_text *why) {
     int64_t thousandth = seconds / 1000;
     bool may_be_milliseconds = thousandth > latest_s / 2 && thousandth <= latest_s;
-    const char *hint = may_be_milliseconds ? " (are these milliseconds?)" : "";
     err_say(why,
             "timestamp: must not be later than %" PRId64
-            ", the server's clock plus what it allows; this one is %" PRId64 " seconds%s",
-            latest_s, seconds, hint);
+            "%s, the server's clock plus what it allows; this one is %" PRId64 " seconds%s",
+            latest_s, date_of(latest_s).text, seconds,
+            may_be_milliseconds ? " (are these milliseconds?)" : date_of(seconds).text);
 }
 
 int rules_check_values(const struct reading *reading, int64_t latest_s, struct err_text *why) {

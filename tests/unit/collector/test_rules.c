@@ -70,14 +70,19 @@ static void test_milliseconds_are_guessed(void **state) {
     struct reading reading = good_reading();
     reading.seconds = LATEST_S + 1;
     assert_int_equal(rules_check_values(&reading, LATEST_S, &why), RULES_E_BROKEN);
-    assert_non_null(strstr(why.text, "timestamp: must not be later than 2000000000"));
+    assert_non_null(strstr(why.text, "timestamp: must not be later than 2000000000 "
+                                     "(2033-05-18T03:33:20Z), the server's clock"));
+    assert_non_null(strstr(why.text, "2000000001 seconds (2033-05-18T03:33:21Z)"));
     assert_null(strstr(why.text, "milliseconds")); /* just a clock that is ahead */
     reading.seconds *= 1000;
     assert_int_equal(rules_check_values(&reading, LATEST_S, &why), RULES_E_BROKEN);
     assert_null(strstr(why.text, "milliseconds")); /* too late even as milliseconds */
     reading.seconds = INT64_C(1700000000000);
     assert_int_equal(rules_check_values(&reading, LATEST_S, &why), RULES_E_BROKEN);
-    assert_non_null(strstr(why.text, "milliseconds"));
+    assert_non_null(strstr(why.text, "1700000000000 seconds (are these milliseconds?)"));
+    reading.seconds = INT64_MAX; /* of no year that has a date */
+    assert_int_equal(rules_check_values(&reading, LATEST_S, &why), RULES_E_BROKEN);
+    assert_non_null(strstr(why.text, "9223372036854775807 seconds"));
 }
 
 static void assert_id(const char *id, size_t len, int expected) {
