@@ -31,3 +31,10 @@ void background_start(struct background *background, struct grpc_call *call) {
                      uv_strerror(r));
     grpc_call_unref(call);
 }
+
+/* Memory or a queue at its limit will have room again; the rest is the server's to mend. */
+void background_finish_failed(struct grpc_call *call, const char *what, int r) {
+    bool is_full = r == -ENOMEM || r == -ENOBUFS;
+    grpc_call_finish(call, is_full ? GRPC_RESOURCE_EXHAUSTED : GRPC_INTERNAL, "%s: %s", what,
+                     strerror(-r));
+}

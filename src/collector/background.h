@@ -19,3 +19,6 @@ struct background {
 /* Starts it; it is not running. When that cannot be, the call is finished with RESOURCE_EXHAUSTED
  * and `done` does not run. */
 void background_start(struct background *background, struct grpc_call *call);
+
+/* Ends the call of a read that has failed with `r`, a negated errno; `what` says which. */
+void background_finish_failed(struct grpc_call *call, const char *what, int r);

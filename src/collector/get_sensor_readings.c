@@ -78,8 +78,7 @@ static void getting_on_page(struct background *background) {
     if (getting->result == 0)
         getting->result = getting_send_page(getting);
     if (getting->result < 0)
-        grpc_call_finish(call, GRPC_INTERNAL, "the readings cannot be read: %s",
-                         strerror(-getting->result));
+        background_finish_failed(call, "the readings cannot be read", getting->result);
     else if (getting->n_page == 0)
         grpc_call_finish(call, GRPC_OK, "%s", "");
     else

@@ -46,8 +46,7 @@ static void statistics_on_read(struct background *background) {
     if (statistics->result == STORE_E_NO_SENSOR)
         matching_finish_not_found(&statistics->matching);
     else if (statistics->result)
-        grpc_call_finish(call, GRPC_INTERNAL, "the statistics cannot be read: %s",
-                         strerror(-statistics->result));
+        background_finish_failed(call, "the statistics cannot be read", statistics->result);
     else
         statistics_answer(call, statistics);
     matching_fini(&statistics->matching);

@@ -91,8 +91,7 @@ static void listing_on_read(struct background *background) {
     struct listing *listing = listing_of_background(background);
     struct grpc_call *call = background->call;
     if (listing->result)
-        grpc_call_finish(call, GRPC_INTERNAL, "the sensors cannot be listed: %s",
-                         strerror(-listing->result));
+        background_finish_failed(call, "the sensors cannot be listed", listing->result);
     else if (listing->n == 0 && listing_names_one(listing))
         matching_finish_not_found(&listing->matching);
     else if (!grpc_call_is_over(call))

@@ -12,6 +12,7 @@ struct read_gate {
     pthread_cond_t changed;
     bool is_closed;
     size_t n_held;
+    int fails_with;
 };
 
 struct gated_cursor {
@@ -24,14 +25,17 @@ static struct read_gate *gate_of(struct store_backend *backend) {
     return CONTAINER_OF(backend, struct read_gate, backend);
 }
 
-static void pass(struct read_gate *gate) {
+/* What the read comes to, when it may go on. */
+static int pass(struct read_gate *gate) {
     pthread_mutex_lock(&gate->lock);
     gate->n_held++;
     pthread_cond_broadcast(&gate->changed);
     while (gate->is_closed)
         pthread_cond_wait(&gate->changed, &gate->lock);
     gate->n_held--;
+    int r = gate->fails_with;
     pthread_mutex_unlock(&gate->lock);
+    return r;
 }
 
 static void gate_commit(struct store_backend *backend, struct store_batch *const *batches,
@@ -65,8 +69,8 @@ static struct gated_cursor *gated_of(struct store_cursor *cursor) {
 static int gate_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
                             size_t *n) {
     struct gated_cursor *gated = gated_of(cursor);
-    pass(gated->gate);
-    return store_cursor_next(gated->inner, readings, max, n);
+    int r = pass(gated->gate);
+    return r ? r : store_cursor_next(gated->inner, readings, max, n);
 }
 
 static void gate_cursor_close(struct store_cursor *cursor) {
@@ -78,15 +82,15 @@ static void gate_cursor_close(struct store_cursor *cursor) {
 static int gate_statistics(struct store_backend *backend, const struct store_filter *filter,
                            uint64_t *n_sensors, struct stats *stats) {
     struct read_gate *gate = gate_of(backend);
-    pass(gate);
-    return gate->inner->ops->statistics(gate->inner, filter, n_sensors, stats);
+    int r = pass(gate);
+    return r ? r : gate->inner->ops->statistics(gate->inner, filter, n_sensors, stats);
 }
 
 static int gate_list(struct store_backend *backend, const struct store_filter *filter,
                      struct store_page *page) {
     struct read_gate *gate = gate_of(backend);
-    pass(gate);
-    return gate->inner->ops->list(gate->inner, filter, page);
+    int r = pass(gate);
+    return r ? r : gate->inner->ops->list(gate->inner, filter, page);
 }
 
 static void gate_figures(struct store_backend *backend, struct store_figures *figures) {
@@ -141,6 +145,12 @@ void read_gate_close(struct read_gate *gate) {
 
 void read_gate_open(struct read_gate *gate) {
     gate_set(gate, false);
+}
+
+void read_gate_fail(struct read_gate *gate, int r) {
+    pthread_mutex_lock(&gate->lock);
+    gate->fails_with = r;
+    pthread_mutex_unlock(&gate->lock);
 }
 
 void read_gate_wait_until_held(struct read_gate *gate) {

@@ -15,5 +15,8 @@ struct store_backend *read_gate_base(struct read_gate *gate);
 void read_gate_close(struct read_gate *gate);
 void read_gate_open(struct read_gate *gate);
 
+/* From now on reads fail with `r`; 0: no longer. */
+void read_gate_fail(struct read_gate *gate, int r);
+
 /* Waits until a read stands at the closed gate. */
 void read_gate_wait_until_held(struct read_gate *gate);

@@ -134,6 +134,26 @@ static void test_a_slow_client_holds_a_page_and_can_go(void **state) {
     assert_int_equal(raw_n_messages(call), 60000);
 }
 
+static void test_what_a_failed_read_is_called_tells_whether_to_try_again(void **state) {
+    static const struct {
+        int r, status;
+    } failures[] = {
+        {-ENOMEM, GRPC_RESOURCE_EXHAUSTED},
+        {-ENOBUFS, GRPC_RESOURCE_EXHAUSTED},
+        {-EIO, GRPC_INTERNAL},
+    };
+    struct bench *bench = *state;
+    fill(bench);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(failures); k++) {
+            read_gate_fail(bench->reads, failures[k].r);
+            bench_expect(bench, start_read(bench, i), (enum grpc_status)failures[k].status);
+        }
+        read_gate_fail(bench->reads, 0);
+        bench_expect(bench, start_read(bench, i), GRPC_OK);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int main(void) {
@@ -146,6 +166,7 @@ int main(void) {
         TEST(test_the_server_stops_while_the_pool_reads_statistics),
         TEST(test_the_server_stops_while_the_pool_reads_a_list),
         TEST(test_a_slow_client_holds_a_page_and_can_go),
+        TEST(test_what_a_failed_read_is_called_tells_whether_to_try_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
