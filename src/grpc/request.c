@@ -9,6 +9,11 @@
 #include "grpc/metadata.h"
 #include "grpc/server_impl.h"
 #include "grpc/timeout.h"
+#include "http2/limits.h"
+
+/* The value of a macro as a text. */
+#define TEXT_OF(macro)     TEXT_OF_BARE(macro)
+#define TEXT_OF_BARE(text) #text
 
 #define FIELD(name_text, value_text)                                      \
     {                                                                     \
@@ -118,7 +123,8 @@ static const struct grpc_route unknown_route = {&unknown_method, &unknown_servic
 void request_open_call(struct grpc_connection *connection, struct h2_stream *stream,
                        const struct h2_headers *headers) {
     if (headers->is_too_long) {
-        refuse_grpc(connection, stream, "8", "the header list is longer than 8192 bytes");
+        refuse_grpc(connection, stream, "8",
+                    "the header list is longer than " TEXT_OF(H2_MAX_HEADER_LIST) " bytes");
         return;
     }
     const char *http_status = wrong_http(headers);

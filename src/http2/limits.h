@@ -7,7 +7,7 @@
  * What one connection can hold, whatever its peer does: about 60 KiB of its own (nghttp2's frame
  * buffer, two HPACK tables), for each stream up to H2_MAX_STREAM_ARENA of header fields, over all
  * streams up to H2_MAX_CONNECTION_QUEUE of bytes to send, and H2_MAX_OUTBOUND_FRAMES small frames.
- * That is 128 * 64 KiB + 32 MiB + 1 MiB: 41 MiB at the worst, under 100 KiB for a quiet one.
+ * That is 128 * 72 KiB + 32 MiB + 1 MiB: 42 MiB at the worst, under 100 KiB for a quiet one.
  * Received bodies are not held here; the windows bound what the owner holds of them.
  */
 
@@ -29,8 +29,13 @@
 /* What we send in one block, counted alike. Peers may take less, hardly any takes more. */
 #define H2_MAX_SEND_HEADER_LIST 32768
 
-/* Fields of one stream: two blocks received, their lists, and the trailers that wait. */
-#define H2_MAX_STREAM_ARENA 65536
+/*
+ * Fields of one stream at the worst: two blocks received, each with H2_MAX_HEADER_LIST of text and
+ * a list that has grown by doubling (240 fields of 40 bytes), and the trailers that wait,
+ * H2_MAX_SEND_HEADER_LIST with a list of 128. That is 2 * 17 KiB + 37 KiB; stream.c holds it
+ * against the sizes. So the limit on a block is met first, with its own words.
+ */
+#define H2_MAX_STREAM_ARENA (72 * 1024)
 
 /*
  * HPACK's table: the protocol's default; more would be memory for each connection that strangers

@@ -21,6 +21,15 @@
 #include "http2/limits.h"
 #include "http2/private.h"
 
+/* A block received has its text and its list, which grows 16, 32, 64, 128; trailers that wait have
+ * theirs. */
+enum {
+    GROWN_LIST = 16 + 32 + 64 + H2_MAX_HEADER_FIELDS,
+    BLOCK_SIZE = H2_MAX_HEADER_LIST + GROWN_LIST * sizeof(struct h2_field),
+    TRAILERS_SIZE = H2_MAX_SEND_HEADER_LIST + H2_MAX_HEADER_FIELDS * sizeof(nghttp2_nv),
+};
+static_assert(2 * BLOCK_SIZE + TRAILERS_SIZE <= H2_MAX_STREAM_ARENA, "a stream's fields fit");
+
 /* ---- life ---- */
 
 static struct h2_stream *stream_alloc(struct h2_session *session) {
