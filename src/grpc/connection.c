@@ -112,9 +112,18 @@ static void on_ticked(void *user) {
         net_conn_wake(connection->conn);
 }
 
+/* Now the handshake is over: SETTINGS have a time of their own, and a peer that only holds a socket
+ * open has cost no session. */
 static void on_opened(void *user) {
     struct grpc_connection *connection = user;
-    net_conn_wake(connection->conn); /* our SETTINGS wait */
+    int r = h2_session_new(H2_SERVER, &session_ops, connection, connection->worker->loop.now_ns,
+                           &connection->session);
+    if (r == 0) {
+        net_conn_wake(connection->conn); /* our SETTINGS wait */
+        return;
+    }
+    log_warn("a connection was closed: %s", strerror(-r));
+    net_conn_abort(connection->conn, "out of memory");
 }
 
 static void connection_free(struct grpc_connection *connection) {
@@ -158,12 +167,7 @@ void connection_accept(struct grpc_worker *worker, const struct net_socket *sock
     connection->worker = worker;
     list_init(&connection->calls);
     list_init(&connection->link);
-    int r = h2_session_new(H2_SERVER, &session_ops, connection, worker->loop.now_ns,
-                           &connection->session);
-    if (r)
-        close(socket->fd);
-    else
-        r = net_conn_accept(&worker->loop, socket, &conn_ops, connection, &connection->conn);
+    int r = net_conn_accept(&worker->loop, socket, &conn_ops, connection, &connection->conn);
     if (r) {
         log_warn("a connection was closed: %s", strerror(-r));
         connection_free(connection);
@@ -177,6 +181,10 @@ void connection_wake(struct grpc_connection *connection) {
 }
 
 void connection_drain(struct grpc_connection *connection) {
+    if (!connection->session) { /* in its handshake: no call is lost with it */
+        net_conn_abort(connection->conn, "the server stops");
+        return;
+    }
     h2_session_drain(connection->session);
     net_conn_wake(connection->conn);
 }

@@ -8,7 +8,7 @@ struct grpc_connection {
     struct grpc_worker *worker;
     struct list link; /* in the worker's connections */
     struct net_conn *conn;
-    struct h2_session *session;
+    struct h2_session *session; /* NULL until the handshake is over */
     struct list calls;
     bool is_ending; /* nothing more is taken in */
     size_t n_calls; /* also those whose stream is gone and that are still worked at */

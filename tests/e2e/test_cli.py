@@ -852,3 +852,10 @@ def test_an_idle_server_ends_at_once_whatever_its_drain_timeout(start):
     server = start("--drain-timeout", "1h")
     good(server.call("send", "x", "1"))
     assert server.stop() == OK
+
+
+def test_a_peer_that_only_connects_does_not_keep_the_server(start):
+    server = start("--drain-timeout", "1h")
+    with socket.create_connection(("127.0.0.1", server.port)):
+        good(server.call("health"))  # the one before it has been accepted, too
+        assert server.stop() == OK
