@@ -78,7 +78,7 @@ struct net_conn *conn_new(struct net_loop *loop, const struct net_conn_ops *ops,
     conn->user = user;
     conn->state = state;
     conn->transport.fd = -1;
-    buf_init(&conn->unsent, NET_WRITE_SIZE);
+    buf_init(&conn->unsent, NET_PLAIN_WRITE_SIZE);
     conn_expire_in(conn, NET_HANDSHAKE_TIMEOUT_S);
     return conn;
 }
@@ -355,12 +355,13 @@ void conn_flush(struct net_conn *conn) {
     if (!conn_may_write(conn) || !conn_write_unsent(conn))
         return;
     uint8_t *buffer = conn->loop->write_buffer;
-    for (int i = 0; i < NET_WRITES_PER_TURN; i++) {
-        size_t n = conn->ops->fill(conn->user, buffer, NET_WRITE_SIZE);
-        assert(n <= NET_WRITE_SIZE);
+    size_t size = conn->transport.ssl ? NET_WRITE_SIZE : NET_PLAIN_WRITE_SIZE;
+    for (size_t left = NET_PLAIN_WRITE_SIZE; left > 0; left -= size) {
+        size_t n = conn->ops->fill(conn->user, buffer, size);
+        assert(n <= size);
         if (!conn_may_write(conn) || (n > 0 && !conn_write_new(conn, bytes_of(buffer, n))))
             return;
-        if (n < NET_WRITE_SIZE) {
+        if (n < size) {
             if (conn->state == CONN_FLUSHING)
                 conn_linger(conn);
             return;

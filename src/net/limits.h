@@ -18,7 +18,7 @@
 /* Bytes read from a socket at a time: four TLS records, so that a busy stream costs few calls. */
 #define NET_READ_SIZE 65536
 
-/* Bytes given to one write: what one TLS record can carry. */
+/* Bytes given to one write under TLS: what one record can carry. */
 #define NET_WRITE_SIZE 16384
 
 /* Reads of one socket in one turn, so that a fast peer cannot keep the others waiting. */
@@ -26,6 +26,9 @@
 
 /* Writes of one socket in one turn, for the same reason. */
 #define NET_WRITES_PER_TURN 16
+
+/* Without TLS a turn's share is one write: a system call costs more than what it copies. */
+#define NET_PLAIN_WRITE_SIZE (NET_WRITES_PER_TURN * NET_WRITE_SIZE)
 
 /* Sockets accepted in one turn, so that a rush of new ones does not keep the open ones waiting. */
 #define NET_ACCEPTS_PER_TURN 64

@@ -114,7 +114,7 @@ int net_loop_init(struct net_loop *loop, void (*turn_ended)(void *user), void *u
         .turn_ended = turn_ended,
         .user = user,
         .read_buffer = mem_alloc(NET_READ_SIZE),
-        .write_buffer = mem_alloc(NET_WRITE_SIZE),
+        .write_buffer = mem_alloc(NET_PLAIN_WRITE_SIZE),
     };
     int r = loop->read_buffer && loop->write_buffer ? uv_loop_init(&loop->uv) : -ENOMEM;
     if (r) {

@@ -50,7 +50,7 @@ MUST_USE int transport_read(struct transport *transport, uint8_t *out, size_t ca
                             struct err_text *why);
 
 /*
- * Writes from the start of `bytes`, which are at most NET_WRITE_SIZE; `*n` counts, whatever is
+ * Writes from the start of `bytes`, under TLS at most NET_WRITE_SIZE; `*n` counts, whatever is
  * returned. With fewer than all the socket is full, and the next write must offer the rest again,
  * the same bytes. 0 or a negated errno with words.
  */

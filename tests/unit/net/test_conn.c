@@ -98,6 +98,18 @@ static void test_what_is_read_is_handed_on_before_the_turn_ends(void **state) {
     }
 }
 
+static void test_a_plain_turn_is_one_write_of_its_whole_share(void **state) {
+    struct loopback *loopback = *state;
+    loopback_open(loopback);
+    loopback_turn(loopback);
+    int n_filled = loopback->client.n_filled;
+    loopback->client.n_to_send = NET_PLAIN_WRITE_SIZE - 1;
+    net_conn_wake(loopback->client.conn);
+    loopback_until(loopback, loopback->server.n_received == NET_PLAIN_WRITE_SIZE - 1);
+    assert_int_equal(loopback->client.n_filled, n_filled + 1);
+    assert_false(loopback->server.is_garbled);
+}
+
 static void wake_often(struct end *self) {
     for (int i = 0; i < 100; i++) {
         self->n_to_send += 10;
@@ -298,17 +310,22 @@ static void test_a_peer_that_takes_nothing_is_dropped_after_30_s(void **state) {
     close(raw);
 }
 
+/* Reads all that has come, and tells whether the server could write something more since then. */
+static bool took_some(struct loopback *loopback, int raw, size_t n_unsent) {
+    char some[65536];
+    while (read(raw, some, sizeof(some)) > 0)
+        ;
+    return buf_len(&loopback->server.conn->unsent) != n_unsent;
+}
+
 static void test_a_slow_peer_that_takes_something_is_kept(void **state) {
     struct loopback *loopback = *state;
     loopback->send_buffer_bytes = 4096;
     int raw = loopback_raw(loopback);
     fill_the_socket(loopback);
-    char some[65536];
     for (int i = 0; i < 5; i++) {
-        loopback_turn(loopback);
-        while (read(raw, some, sizeof(some)) > 0)
-            ;
-        loopback_turn(loopback);
+        size_t n_unsent = buf_len(&loopback->server.conn->unsent);
+        loopback_until(loopback, took_some(loopback, raw, n_unsent));
         loopback_advance(loopback, NET_STALL_TIMEOUT_S - 1);
     }
     assert_int_equal(loopback->server.n_closed, 0);
@@ -599,6 +616,7 @@ int main(void) {
         CASE(test_what_tls_holds_beyond_a_turns_share_is_read_without_new_bytes),
         CASE(test_a_message_costs_no_allocation_of_ours),
         CASE(test_what_is_read_is_handed_on_before_the_turn_ends),
+        CASE(test_a_plain_turn_is_one_write_of_its_whole_share),
         CASE(test_what_one_turn_causes_is_asked_for_once),
         CASE(test_finish_sends_everything_first),
         CASE(test_finish_sends_everything_first_over_tls),
