@@ -7,16 +7,9 @@ static const struct output_column ack_columns[] = {
     {"duplicates", .type = OUTPUT_NUMBER},
 };
 
-/* A server of the first version leaves the numbers out. */
+/* One reading: how many were accepted is no news. */
 static void print_ack_for_people(const Ack *ack) {
-    printf("%s", ack->message);
-    if (ack->accepted > 1)
-        printf(" (%llu accepted)", (unsigned long long)ack->accepted);
-    if (ack->duplicates == 1 && ack->accepted == 1)
-        printf(" (It was kept already.)");
-    else if (ack->duplicates > 0)
-        printf(" (%llu of them were kept already)", (unsigned long long)ack->duplicates);
-    putchar('\n');
+    printf("%s%s\n", ack->message, ack->duplicates ? " (It was kept already.)" : "");
 }
 
 void print_ack(enum output_format format, const Ack *ack) {
@@ -30,4 +23,10 @@ void print_ack(enum output_format format, const Ack *ack) {
     const char *const values[] = {ack->message, accepted.text, duplicates.text};
     output_init(&output, stdout, format, ack_columns, ARRAY_LEN(ack_columns));
     output_single(&output, values);
+}
+
+struct moment_text answer_time(const Thermograph__V1__Time *time) {
+    if (!time)
+        return (struct moment_text){""};
+    return moment_format((struct moment){time->seconds, time->nanos});
 }

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/reading_output.h"
 #include "cli/verb.h"
-#include "collector/limits.h"
 #include "proto/reading.h"
 #include "proto/sensor.pb-c.h"
 
@@ -13,35 +13,13 @@ struct get {
     struct output output;
 };
 
-/* Of one sensor: its name is no column of the table. CSV and JSON are what `stream` reads. */
-static const struct output_column columns[] = {
-    {"sensor_id", .type = OUTPUT_TEXT, .is_no_table = true},
-    {"temperature", .type = OUTPUT_NUMBER, .width = 11},
-    {"time", .type = OUTPUT_TEXT, .width = 30},
-    {"sequence", .type = OUTPUT_NUMBER},
-};
-
-static void print_reading(struct output *output, const struct reading *reading) {
-    char id[COLLECTOR_MAX_SENSOR_ID + 1];
-    size_t len = reading->sensor_id.len < sizeof(id) ? reading->sensor_id.len : sizeof(id) - 1;
-    if (len)
-        memcpy(id, reading->sensor_id.data, len);
-    id[len] = '\0';
-    struct decimal_text temperature = decimal_format(reading->temperature);
-    struct moment_text time = moment_format((struct moment){reading->seconds, reading->nanos});
-    struct output_number sequence = output_number(reading->sequence);
-    const char *const values[] = {id, temperature.text, time.text,
-                                  reading->sequence ? sequence.text : NULL};
-    output_record(output, values);
-}
-
 static void on_message(struct grpc_client_call *call, struct bytes message) {
     struct get *get = grpc_client_call_user(call);
     struct reading reading;
     if (reading_decode(message, &reading))
         client_fail(&get->client, GRPC_INTERNAL, "a message of the answer is no reading");
     else
-        print_reading(&get->output, &reading);
+        reading_output_print(&get->output, &reading);
 }
 
 static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
@@ -120,7 +98,7 @@ static int run(const struct options *options) {
     int status = client_open(&get.client, options, 0);
     if (status)
         return status;
-    output_init(&get.output, stdout, get.client.format, columns, ARRAY_LEN(columns));
+    reading_output_init(&get.output, get.client.format);
     start(&get, &request);
     return client_run(&get.client);
 }

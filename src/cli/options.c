@@ -97,7 +97,8 @@ static const struct option_info table[N_OPTIONS] = {
                  "for server-stream, whatever there is)"},
     [OPTION_MIN_DELAY] = {"min-delay", 0, "TIME", .help = "Shortest pause", .standard = "1s"},
     [OPTION_MAX_DELAY] = {"max-delay", 0, "TIME", .help = "Longest pause", .standard = "5s"},
-    [OPTION_COUNT] = {"count", 0, "N", .help = "End after so many readings (server-stream: calls)"},
+    [OPTION_COUNT] = {"count", 0, "N",
+                      .help = "End after so many readings (server-stream: reads, also of nothing)"},
     [OPTION_SEED] =
         {"seed", 0, "N",
          .help = "The same seed gives the same readings (default: random; 1 in a data set)"},

@@ -2,6 +2,7 @@
 /* All pages of the list of sensors, one call after the other. */
 #include <string.h>
 
+#include "cli/answers.h"
 #include "cli/unary.h"
 #include "cli/verb.h"
 #include "collector/limits.h"
@@ -26,17 +27,11 @@ static const struct output_column standard_columns[N_COLUMNS] = {
 
 static void ask_for_page(struct sensors *sensors, const char *page_token);
 
-static struct moment_text text_of_time(const Thermograph__V1__Time *time) {
-    if (!time)
-        return (struct moment_text){""};
-    return moment_format((struct moment){time->seconds, time->nanos});
-}
-
 static void print_sensor(struct output *output, const Thermograph__V1__Sensor *sensor) {
     struct output_number count = output_number(sensor->count);
     struct decimal_text latest = decimal_format(sensor->latest);
-    struct moment_text last = text_of_time(sensor->last);
-    struct moment_text first = text_of_time(sensor->first);
+    struct moment_text last = answer_time(sensor->last);
+    struct moment_text first = answer_time(sensor->first);
     const char *const values[] = {sensor->sensor_id, count.text, latest.text, last.text,
                                   first.text};
     output_record(output, values);

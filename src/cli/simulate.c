@@ -43,9 +43,16 @@ void simulator_rest(struct simulator *simulator) {
 }
 
 void simulator_succeeded(struct simulator *simulator) {
-    if (simulator->is_lost)
+    if (simulator->trouble == TROUBLE_LOST)
         fputs("the server is back\n", stderr);
-    simulator->is_lost = false;
+    if (simulator->trouble == TROUBLE_REFUSED)
+        fputs("the server takes calls again\n", stderr);
+    simulator->trouble = TROUBLE_NONE;
+}
+
+static enum simulate_trouble trouble_of(enum grpc_status status) {
+    bool is_answer = status == GRPC_RESOURCE_EXHAUSTED || status == GRPC_ABORTED;
+    return is_answer ? TROUBLE_REFUSED : TROUBLE_LOST;
 }
 
 /* What may well go better the next time. */
@@ -61,9 +68,12 @@ void simulator_failed(struct simulator *simulator, enum grpc_status status, cons
         client_fail(&simulator->client, status, text);
         return;
     }
-    if (!simulator->is_lost)
-        fprintf(stderr, "lost the server: %s: %s; trying again\n", grpc_status_name(status), text);
-    simulator->is_lost = true;
+    enum simulate_trouble trouble = trouble_of(status);
+    if (trouble != simulator->trouble)
+        fprintf(stderr, "%s: %s: %s; trying again\n",
+                trouble == TROUBLE_LOST ? "lost the server" : "the server refused",
+                grpc_status_name(status), text);
+    simulator->trouble = trouble;
     simulator_rest(simulator);
 }
 
@@ -95,6 +105,14 @@ static void on_interrupted(struct client *client) {
     client_finish(client, EXIT_OK);
 }
 
+static void say_end(const struct simulator *simulator) {
+    if (simulator->settings.kind == SIMULATE_SERVER_STREAM)
+        fprintf(stderr, "ended: read %llu time%s\n", (unsigned long long)simulator->n_done,
+                simulator->n_done == 1 ? "" : "s");
+    else
+        fprintf(stderr, "ended: %s kept\n", output_readings(simulator->n_done).text);
+}
+
 static int run_live(const struct options *options, const struct simulate_settings *settings) {
     struct simulator simulator = {.settings = *settings};
     int status = client_open(&simulator.client, options, 0);
@@ -107,6 +125,8 @@ static int run_live(const struct options *options, const struct simulate_setting
     simulator.client.interrupted = on_interrupted;
     simulator_rest(&simulator);
     status = client_run(&simulator.client);
+    if (status == EXIT_OK)
+        say_end(&simulator);
     message_free((ProtobufCMessage *)simulator.ack);
     return status;
 }
@@ -134,7 +154,7 @@ const struct verb verb_simulate = {
     .summary = "Be a sensor: send random readings, or read what others send, until told to stop",
     .more =
         "Each kind makes its calls at random intervals between --min-delay and --max-delay and goes "
-        "on when the server goes away. Ctrl-C ends it. Data sets A and B are for measuring; the "
+        "on when the server goes away. Ctrl-C ends it, with status 0. Data sets A and B are for measuring; the "
         "same options give the same readings, and what is sent again is not stored twice.\n\n"
         "Examples:\n"
         "  thermograph simulate --kind chat --sensors 5 --max-delay 2s\n"

@@ -6,6 +6,13 @@
 #include "proto/reading.h"
 #include "proto/sensor.pb-c.h"
 
+/* What keeps the simulator from going on, which is said once. */
+enum simulate_trouble {
+    TROUBLE_NONE,
+    TROUBLE_LOST,    /* the server cannot be reached or does not answer */
+    TROUBLE_REFUSED, /* it answers, and takes nothing now */
+};
+
 /*
  * The simulator: a client of one call kind that acts at random intervals and goes on when the
  * server goes away. The kinds are simulate_write.c and simulate_read.c; data sets, which know no
@@ -16,9 +23,9 @@ struct simulator {
     struct simulate_settings settings;
     struct random random;
     uv_timer_t pause;
-    uint64_t n_done; /* readings that are kept; server-stream: calls */
+    uint64_t n_done; /* readings that are kept; server-stream: reads, also of nothing */
     uint64_t n_made; /* readings, the last one's sequence */
-    bool is_lost;    /* the server; said once */
+    enum simulate_trouble trouble;
 
     /* the reading that is on its way, or that was not acknowledged yet */
     bool has_reading;
@@ -34,6 +41,7 @@ struct simulator {
     /* server-stream */
     uint64_t n_read;
     double sum;
+    bool has_said_none; /* that there are no sensors */
 };
 
 /* One act of a kind; it ends with simulator_rest() or simulator_failed(), at once or later. */

@@ -5,11 +5,13 @@
  * a simulated sensor this ends with the first failure: it may be run again, since a reading that is
  * sent again is not stored twice.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/reading_output.h"
 #include "cli/simulate.h"
 #include "cli/unary.h"
 #include "proto/message.h"
@@ -47,35 +49,39 @@ static int new_generator(const struct simulate_settings *settings, struct genera
 
 /* ---- printing ---- */
 
-static void print_reading(struct output *output, const struct reading *reading) {
-    char id[COLLECTOR_MAX_SENSOR_ID + 1];
-    snprintf(id, sizeof(id), "%.*s", BYTES_ARGS(reading->sensor_id));
-    struct decimal_text temperature = decimal_format(reading->temperature);
-    struct moment_text time = moment_format((struct moment){reading->seconds, reading->nanos});
-    struct output_number sequence = output_number(reading->sequence);
-    const char *const values[] = {id, temperature.text, time.text, sequence.text};
-    output_record(output, values);
+static volatile sig_atomic_t is_interrupted;
+
+static void on_print_signal(int number) {
+    (void)number;
+    is_interrupted = 1;
+}
+
+/* The first Ctrl-C ends the printing between two lines; a second one ends the program. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_print_signal,
+                               .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 int simulate_dataset_print(const struct options *options,
                            const struct simulate_settings *settings) {
-    static const struct output_column columns[] = {
-        {"sensor_id", .type = OUTPUT_TEXT},
-        {"temperature", .type = OUTPUT_NUMBER},
-        {"time", .type = OUTPUT_TEXT},
-        {"sequence", .type = OUTPUT_NUMBER},
-    };
     CLEANUP(generator_freep) struct generator *generator = NULL;
     struct output output;
     struct reading reading;
     if (new_generator(settings, &generator))
         return EXIT_FAILED;
-    output_init(&output, stdout, OUTPUT_CSV, columns, ARRAY_LEN(columns));
-    for (uint64_t n = 0; (settings->count == 0 || n < settings->count) && !ferror(stdout); n++) {
+    catch_signals();
+    reading_output_init(&output, OUTPUT_CSV);
+    while ((settings->count == 0 || output.n_records < settings->count) && !ferror(stdout) &&
+           !is_interrupted) {
         generator_next(generator, &reading);
-        print_reading(&output, &reading);
+        reading_output_print(&output, &reading);
     }
-    return finish_output(options, EXIT_OK);
+    int status = finish_output(options, EXIT_OK);
+    if (is_interrupted && status == EXIT_OK)
+        fprintf(stderr, "ended: %s printed\n", output_readings(output.n_records).text);
+    return status;
 }
 
 /* ---- sending ---- */
@@ -88,6 +94,13 @@ static void dataset_end(struct dataset *dataset) {
         fprintf(stderr, "%llu of them had been kept before\n",
                 (unsigned long long)dataset->n_duplicates);
     client_finish(&dataset->client, EXIT_OK);
+}
+
+static void on_interrupted(struct client *client) {
+    struct dataset *dataset = CONTAINER_OF(client, struct dataset, client);
+    fprintf(stderr, "ended: %s sent; %llu of them were acknowledged\n",
+            output_readings(dataset->n_sent).text, (unsigned long long)dataset->n_kept);
+    client_finish(client, EXIT_OK);
 }
 
 static bool has_sent_all(const struct dataset *dataset) {
@@ -202,6 +215,7 @@ int simulate_dataset_send(const struct options *options, const struct simulate_s
     int status = client_open(&dataset.client, options, 0);
     if (status)
         return status;
+    dataset.client.interrupted = on_interrupted;
     dataset.generator = generator;
     dataset.started_at_ns = clock_monotonic_ns();
     if (settings->kind == SIMULATE_UNARY)

@@ -90,6 +90,29 @@ static int read_prefix(const struct options *options, struct simulate_settings *
     return 0;
 }
 
+/* Only what was typed is wrong here: a file or the environment may be meant for other runs too. */
+static int check_unused(const struct options *options, const struct simulate_settings *settings,
+                        struct err_text *why) {
+    const struct {
+        enum option_id id;
+        bool is_unused;
+        const char *words;
+    } rules[] = {
+        {OPTION_START, !settings->is_dataset, "it belongs to a data set, --dataset A or B"},
+        {OPTION_MIN_DELAY, settings->is_dataset, "a data set has no pauses"},
+        {OPTION_MAX_DELAY, settings->is_dataset, "a data set has no pauses"},
+        {OPTION_SENSORS, !settings->is_dataset && settings->kind == SIMULATE_SERVER_STREAM,
+         "server-stream reads the sensors that there are"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (!rules[i].is_unused || options->values[rules[i].id].source != SOURCE_COMMAND_LINE)
+            continue;
+        err_say(why, "%s", rules[i].words);
+        return options_blame(options, rules[i].id, why);
+    }
+    return 0;
+}
+
 static int check_dataset(const struct simulate_settings *settings, struct err_text *why) {
     const char *trouble = NULL;
     if (!settings->is_dataset && settings->prints)
@@ -116,5 +139,7 @@ int simulate_settings_read(const struct options *options, struct simulate_settin
         r = read_seed(options, settings, why);
     if (r == 0)
         r = read_prefix(options, settings, why);
+    if (r == 0)
+        r = check_unused(options, settings, why);
     return r ? r : check_dataset(settings, why);
 }

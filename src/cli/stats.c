@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/answers.h"
 #include "cli/unary.h"
 #include "cli/verb.h"
 #include "proto/thermograph.pb-c.h"
@@ -16,12 +17,6 @@ static const struct output_column columns[] = {
     {"latest", .type = OUTPUT_NUMBER},
 };
 
-static struct moment_text text_of_time(const Thermograph__V1__Time *time) {
-    if (!time)
-        return (struct moment_text){""};
-    return moment_format((struct moment){time->seconds, time->nanos});
-}
-
 static void print_statistics(const struct client *client,
                              const Thermograph__V1__Statistics *statistics) {
     struct output output;
@@ -31,8 +26,8 @@ static void print_statistics(const struct client *client,
     struct decimal_text deviation = decimal_format(statistics->standard_deviation);
     struct decimal_text minimum = decimal_format(statistics->minimum);
     struct decimal_text maximum = decimal_format(statistics->maximum);
-    struct moment_text first = text_of_time(statistics->first);
-    struct moment_text last = text_of_time(statistics->last);
+    struct moment_text first = answer_time(statistics->first);
+    struct moment_text last = answer_time(statistics->last);
     struct decimal_text latest = decimal_format(statistics->latest);
     const char *const values[] = {
         client->options->arguments[0],

@@ -98,6 +98,10 @@ def test_version_names_the_libraries_too():
     (["simulate", "--min-delay", "2s", "--max-delay", "1s"], "--max-delay: it is shorter"),
     (["simulate", "--print"], "--print needs --dataset A or B"),
     (["simulate", "--dataset", "A"], "needs --count"),
+    (["simulate", "--start", "2026-01-01"], "--start: it belongs to a data set"),
+    (["simulate", "--dataset", "A", "--count", "1", "--min-delay", "1s"], "--min-delay: a data set has no"),
+    (["simulate", "--dataset", "A", "--count", "1", "--max-delay", "1s"], "--max-delay: a data set has no"),
+    (["simulate", "--kind", "server-stream", "--sensors", "3"], "--sensors: server-stream reads"),
     (["token", "destroy", "--tokens", "x"], "'destroy' is none of: create, add, list, revoke"),
     (["token", "list"], "--tokens FILE is missing"),
     (["serve", "--workers", "0"], "--workers: '0' is no whole number from 1 to"),
@@ -541,6 +545,46 @@ def test_simulated_sensors_end_well_on_a_signal(server, start_program):
                                    *server.access())
             sensor.wait_for(".", stream="stdout", count=2)
             assert sensor.stop(number) == OK, sensor.said()
+            assert re.fullmatch(r"ended: (\d+ readings? kept|read \d+ times?)", sensor.lines["stderr"][-1])
+
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "chat"])
+def test_a_data_set_that_is_interrupted_ends_well_and_says_how_far_it_came(server, start_program, kind):
+    sender = start_program("simulate", "--kind", kind, "--dataset", "A", "--count", 10**9, "--sensors", 2,
+                           *server.access())
+    while "sensor-1" not in server.call("sensors").stdout:
+        pass
+    assert sender.stop(signal.SIGINT) == OK, sender.said()
+    assert re.fullmatch(r"ended: \d+ readings sent; \d+ of them were acknowledged",
+                        sender.lines["stderr"][-1])
+
+
+def test_a_data_set_that_is_printed_ends_between_two_lines_on_ctrl_c():
+    with subprocess.Popen([BIN, "simulate", "--dataset", "A", "--print"], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as printer:
+        printer.stdout.readline()
+        printer.send_signal(signal.SIGINT)
+        last = printer.stdout.read().splitlines()[-1]
+        assert printer.wait(PATIENCE_S) == OK
+        assert last.count(",") == 3
+        assert re.fullmatch(r"ended: \d+ readings printed\n", printer.stderr.read())
+
+
+def test_a_simulated_reader_of_nothing_says_so_once_and_ends(server):
+    done = server.call("simulate", "--kind", "server-stream", "--count", 3, "--min-delay", "0s",
+                       "--max-delay", "1ms")
+    assert (good(done), done.stderr) == ("", "no sensors yet\nended: read 3 times\n")
+
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "chat"])
+def test_a_server_that_is_full_is_not_lost(start, start_program, kind):
+    server = start("--memory-limit", "64K", plaintext=True)
+    server.call("stream", stdin="".join(f"x,{i}\n" for i in range(20_000)))
+    sensor = start_program("simulate", "--kind", kind, "--min-delay", "0s", "--max-delay", "1ms",
+                           *server.access())
+    sensor.wait_for("^the server refused: RESOURCE_EXHAUSTED: .*full.*; trying again$")
+    assert sensor.stop(signal.SIGINT) == OK
+    assert "lost" not in sensor.said()
 
 
 # ---- when the server is not there, or not what it should be ----
