@@ -37,6 +37,11 @@ int say_usage(const struct options *options, const struct err_text *why) {
     return EXIT_USAGE;
 }
 
+static int say_unusable(const struct options *options, int r, const struct err_text *why) {
+    say_failure(options, "%s", why->text);
+    return options_exit_status(r);
+}
+
 void client_fail(struct client *client, enum grpc_status status, const char *text) {
     struct hint_situation situation = {
         .has_token = options_given(client->options, OPTION_TOKEN) ||
@@ -88,7 +93,7 @@ static bool is_token(const char *text) {
 int client_read_token(FILE *file, const char *name, struct client_token *token,
                       struct err_text *why) {
     if (!fgets(token->text, sizeof(token->text), file)) {
-        int r = ferror(file) ? -errno : -EINVAL;
+        int r = ferror(file) ? -errno : -EBADMSG;
         err_say(why, "%s: %s", name, ferror(file) ? strerror(errno) : "there is no token in it");
         return r;
     }
@@ -99,7 +104,14 @@ int client_read_token(FILE *file, const char *name, struct client_token *token,
     if (is_token(token->text))
         return 0;
     err_say(why, "%s: its first line is no token", name);
-    return -EINVAL;
+    return -EBADMSG;
+}
+
+static int blame_file(const struct options *options, enum option_id id, int r,
+                      struct err_text *why) {
+    int unused = options_blame(options, id, why);
+    (void)unused; /* it would say that the usage was wrong */
+    return r;
 }
 
 static int read_token_file(const struct options *options, struct client_token *token,
@@ -107,12 +119,13 @@ static int read_token_file(const struct options *options, struct client_token *t
     const char *name = options_text(options, OPTION_TOKEN_FILE);
     FILE *file = fopen(name, "re");
     if (!file) {
-        err_say(why, "%s: %s", name, strerror(errno));
-        return options_blame(options, OPTION_TOKEN_FILE, why);
+        int r = -errno;
+        err_say(why, "%s: %s", name, strerror(-r));
+        return blame_file(options, OPTION_TOKEN_FILE, r, why);
     }
     int r = client_read_token(file, name, token, why);
     fclose(file);
-    return r ? options_blame(options, OPTION_TOKEN_FILE, why) : 0;
+    return r ? blame_file(options, OPTION_TOKEN_FILE, r, why) : 0;
 }
 
 /* The words do not repeat it. */
@@ -145,7 +158,8 @@ static int choose_token(const struct options *options, struct client_token *toke
 
 /* ---- opening ---- */
 
-/* Everything that is read from the options. 0, or -EINVAL with words. */
+/* Everything that is read from the options. 0; -EINVAL when these are wrong, something else when a
+ * file is that they name; each with words. */
 struct client_settings {
     struct grpc_channel_options channel;
     struct client_token token;
@@ -170,7 +184,7 @@ static int read_settings(struct client *client, struct client_settings *settings
     client->format = (enum output_format)format;
     if (r || is_plaintext)
         return r;
-    return net_tls_client_new(options_text(options, OPTION_CA), &channel->tls, why) ? -EINVAL : 0;
+    return net_tls_client_new(options_text(options, OPTION_CA), &channel->tls, why) ? -EBADMSG : 0;
 }
 
 static void on_turn_ended(void *user) {
@@ -220,9 +234,10 @@ int client_open(struct client *client, const struct options *options, uint64_t t
     struct err_text why;
     client->options = options;
     client->timeout_ns = timeout_ns;
-    if (read_settings(client, &settings, &why))
-        return say_usage(options, &why);
-    int r = start_loop(client, &settings.channel);
+    int r = read_settings(client, &settings, &why);
+    if (r)
+        return say_unusable(options, r, &why);
+    r = start_loop(client, &settings.channel);
     SSL_CTX_free(settings.channel.tls);
     if (r == 0)
         return EXIT_OK;

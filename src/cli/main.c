@@ -75,7 +75,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv) {
         r = start_log(&options, &why);
     if (r)
         fprintf(stderr, "thermograph: %s: %s\n", verb->name, why.text);
-    int status = r ? EXIT_USAGE : verb->run(&options);
+    int status = r ? options_exit_status(r) : verb->run(&options);
     options_fini(&options);
     return status;
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/yamlfile.h"
+#include "cli/verb.h"
 
 static const struct option_info table[N_OPTIONS] = {
     /* a connection to a server */
@@ -32,8 +33,8 @@ static const struct option_info table[N_OPTIONS] = {
     [OPTION_TOKEN_FILE] = {"token-file", 0, "FILE", .help = "File with the token to call with"},
     [OPTION_TIMEOUT] = {"timeout", 0, "TIME",
                         .help =
-                            "How long a call may take, such as 500ms or 1m (default: 10s; none for "
-                            "calls that stream)"},
+                            "How long a call may take, such as 500ms or 1m; 0: as long as it likes "
+                            "(default: 10s; 0 for calls that stream)"},
     [OPTION_OUTPUT] = {"output", 'o', "FORMAT", .help = "table, json (an object a line) or csv",
                        .standard = "table"},
 
@@ -58,10 +59,12 @@ static const struct option_info table[N_OPTIONS] = {
     [OPTION_WORKERS] = {"workers", 0, "N",
                         .help = "Threads that serve (default: one for each core)"},
     [OPTION_MEMORY_LIMIT] = {"memory-limit", 0, "SIZE",
-                             .help = "Memory for readings; when it is full new ones are refused",
+                             .help = "Memory for readings, such as 512M or 4G; when it is full "
+                                     "new ones are refused. 0: no limit",
                              .standard = "1G"},
     [OPTION_MAX_FUTURE] = {"max-future", 0, "TIME",
-                           .help = "How far ahead of this machine's clock a reading's time may be",
+                           .help = "How far ahead of this machine's clock a reading's time may "
+                                   "be, such as 90s or 24h (a number alone: seconds)",
                            .standard = "24h"},
     [OPTION_DRAIN_TIMEOUT] = {"drain-timeout", 0, "TIME",
                               .help = "How long running calls may go on when the server is stopped",
@@ -204,6 +207,10 @@ int options_blame(const struct options *options, enum option_id id, struct err_t
         break;
     }
     return -EINVAL;
+}
+
+int options_exit_status(int r) {
+    return r == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int options_flag(const struct options *options, enum option_id id, bool *flag,

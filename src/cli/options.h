@@ -103,7 +103,8 @@ struct options {
 
 /*
  * Reads the command line (argv[0] is the verb), the environment and the configuration file. Wrong
- * usage of the command line and --help end the program, as argp does. 0, or -EINVAL with words.
+ * usage of the command line and --help end the program, as argp does. 0, or a negated errno with
+ * words, for options_exit_status().
  */
 MUST_USE int options_read(struct options *options, const struct verb *verb, int argc, char **argv,
                           struct err_text *why);
@@ -145,6 +146,12 @@ MUST_USE int options_moment(const struct options *options, enum option_id id, st
 /* The index of the value among `names`, which end with NULL. */
 MUST_USE int options_choice(const struct options *options, enum option_id id,
                             const char *const *names, unsigned *index, struct err_text *why);
+
+/*
+ * What a failure to take the options in ends the program with: wrong usage for -EINVAL, else a
+ * failure, as of a file that an option names and that cannot be read.
+ */
+int options_exit_status(int r);
 
 /* Puts the place that a value came from before the words. Returns -EINVAL. */
 int options_blame(const struct options *options, enum option_id id, struct err_text *why);

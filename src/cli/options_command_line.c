@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line of a verb, through argp: its options come from the table, its arguments are
- * counted, and what goes below the options in --help is put together here.
+ * counted. --help and --usage are answered here and not by argp, which would end the program well
+ * even when nothing could be written.
  *
  * A temperature below zero looks like an option to getopt. So an argument that starts with a minus
  * and a digit has its minus replaced by a byte that no option starts with, and gets it back when
@@ -13,10 +14,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/client.h"
+#include "cli/help.h"
 #include "cli/verb.h"
 
 enum {
     KEY_BASE = 0x100, /* keys of options without a letter start here */
+    KEY_USAGE = KEY_BASE + N_OPTIONS,
     HIDDEN_MINUS = '\x01',
     MAX_DOC = 400,
     MAX_ENTRIES = N_OPTIONS + 8, /* with headings */
@@ -56,7 +60,8 @@ static void add_option(struct command_line *line, enum option_id id, int group) 
     line->entries[line->n_entries++] = (struct argp_option){
         .name = info->name,
         .key = info->letter ? info->letter : KEY_BASE + (int)id,
-        .arg = info->argument,
+        .arg = info->argument ? info->argument : "BOOL",
+        .flags = info->argument ? 0 : OPTION_ARG_OPTIONAL, /* a flag alone is true */
         .doc = line->docs[id],
         .group = group,
     };
@@ -76,7 +81,9 @@ static void add_options(struct command_line *line, const struct verb *verb) {
     for (unsigned id = OPTION_CONFIG; id <= OPTION_LOG_FORMAT; id++)
         add_option(line, id, 3);
     line->entries[line->n_entries++] =
-        (struct argp_option){.key = 'h', .flags = OPTION_HIDDEN, .group = -1};
+        (struct argp_option){.name = "help", .key = 'h', .doc = "Print this", .group = -1};
+    line->entries[line->n_entries++] = (struct argp_option){
+        .name = "usage", .key = KEY_USAGE, .doc = "Print the options alone", .group = -1};
 }
 
 static enum option_id id_of_key(int key) {
@@ -97,13 +104,28 @@ static error_t take_argument(struct argp_state *state, char *argument) {
     return 0;
 }
 
+static void print_help(struct argp_state *state) {
+    const struct command_line *line = state->input;
+    argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG);
+    help_print_more(line->options->verb);
+    exit(finish_output(line->options, EXIT_OK));
+}
+
+static void print_usage(struct argp_state *state) {
+    const struct command_line *line = state->input;
+    argp_state_help(state, stdout, ARGP_HELP_USAGE);
+    exit(finish_output(line->options, EXIT_OK));
+}
+
 static error_t take_key(int key, char *argument, struct argp_state *state) {
     const struct command_line *line = state->input;
     struct options *options = line->options;
     if (key == ARGP_KEY_ARG)
         return take_argument(state, argument);
     if (key == 'h')
-        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        print_help(state);
+    if (key == KEY_USAGE)
+        print_usage(state);
     if (key == ARGP_KEY_END && options->n_arguments < options->verb->min_arguments)
         argp_error(state, "this takes: %s", options->verb->arguments);
     enum option_id id = id_of_key(key);
@@ -113,30 +135,11 @@ static error_t take_key(int key, char *argument, struct argp_state *state) {
     return options_set(options, id, SOURCE_COMMAND_LINE, text) ? ENOMEM : 0;
 }
 
-/* What stands above and below the options in --help. NULL when memory runs out. */
-static char *print_doc(const struct verb *verb) {
-    char *doc = NULL;
-    size_t len;
-    FILE *out = open_memstream(&doc, &len);
-    if (!out)
-        return NULL;
-    fprintf(out,
-            "%s\v%s\n"
-            "Every option can also come from the environment (--log-level from "
-            "THERMOGRAPH_LOG_LEVEL) or from the configuration file (log-level: debug). The command "
-            "line comes first, then the environment, then the file.\n\n"
-            "Exit status: 0 success, 1 failure, 2 wrong usage.",
-            verb->summary, verb->more);
-    fclose(out);
-    return doc;
-}
-
 /* 0 or -ENOMEM; wrong usage and --help end the program. */
 static int read_command_line(struct options *options, int argc, char **argv) {
     CLEANUP(mem_freep) struct command_line *line = mem_new(struct command_line);
-    CLEANUP(mem_freep) char *doc = print_doc(options->verb);
     char name[64];
-    if (!line || !doc)
+    if (!line)
         return -ENOMEM;
     snprintf(name, sizeof(name), "thermograph %s", options->verb->name);
     line->options = options;
@@ -145,14 +148,14 @@ static int read_command_line(struct options *options, int argc, char **argv) {
         .options = line->entries,
         .parser = take_key,
         .args_doc = options->verb->arguments,
-        .doc = doc,
+        .doc = options->verb->summary,
     };
     for (int i = 1; i < argc; i++)
         hide_minus(argv[i]);
     argv[0] = name;
     argp_err_exit_status = EXIT_USAGE;
     setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* its note below the options is noise here */
-    return argp_parse(&argp, argc, argv, 0, NULL, line) ? -ENOMEM : 0;
+    return argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, line) ? -ENOMEM : 0;
 }
 
 int options_read(struct options *options, const struct verb *verb, int argc, char **argv,

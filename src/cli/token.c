@@ -25,6 +25,7 @@ struct token_work {
     struct token_text created;
     struct token_rights rights;
     struct tokens *tokens;
+    unsigned format; /* of the list */
 };
 
 /* 0, or a negated errno with words. */
@@ -36,6 +37,7 @@ struct token_action {
     void (*tell)(const struct token_work *work); /* NULL, or once the change is in the file */
     bool changes;                                /* the file is written afterwards */
     bool creates;                                /* there need not be a file yet */
+    bool needs_name;
 };
 
 /* ---- the file ---- */
@@ -130,10 +132,6 @@ static void tell_created(const struct token_work *work) {
 
 static int run_add(struct token_work *work, struct err_text *why) {
     struct client_token token;
-    if (!work->name) {
-        err_say(why, "--name is missing");
-        return -EINVAL;
-    }
     if (isatty(STDIN_FILENO))
         fputs("Paste the token, then Enter.\n", stderr);
     int r = client_read_token(stdin, "standard input", &token, why);
@@ -151,11 +149,7 @@ static int run_list(struct token_work *work, struct err_text *why) {
         {"write", .type = OUTPUT_TEXT, .width = 20},
         {"read", .type = OUTPUT_TEXT},
     };
-    unsigned format = OUTPUT_TABLE;
     struct output output;
-    int r = options_choice(work->options, OPTION_OUTPUT, output_formats, &format, why);
-    if (r)
-        return r;
     CLEANUP(mem_freep)
     const struct token **sorted = mem_new_array(const struct token *, work->tokens->n);
     if (!sorted) {
@@ -165,7 +159,7 @@ static int run_list(struct token_work *work, struct err_text *why) {
     for (size_t i = 0; i < work->tokens->n; i++)
         sorted[i] = &work->tokens->entries[i];
     qsort(sorted, work->tokens->n, sizeof(struct token *), compare_names);
-    output_init(&output, stdout, (enum output_format)format, columns, ARRAY_LEN(columns));
+    output_init(&output, stdout, (enum output_format)work->format, columns, ARRAY_LEN(columns));
     for (size_t i = 0; i < work->tokens->n; i++) {
         const char *const values[] = {sorted[i]->name, sorted[i]->write, sorted[i]->read};
         output_record(&output, values);
@@ -175,10 +169,6 @@ static int run_list(struct token_work *work, struct err_text *why) {
 }
 
 static int run_revoke(struct token_work *work, struct err_text *why) {
-    if (!work->name) {
-        err_say(why, "which one? --name NAME is missing");
-        return -EINVAL;
-    }
     if (tokens_remove(work->tokens, work->name)) {
         err_say(why, "%s has no token named '%s'", work->file, work->name);
         return -ENOENT;
@@ -192,9 +182,10 @@ static void tell_revoked(const struct token_work *work) {
 
 static const struct token_action actions[] = {
     {"create", .run = run_create, .tell = tell_created, .changes = true, .creates = true},
-    {"add", .run = run_add, .tell = tell_added, .changes = true, .creates = true},
+    {"add", .run = run_add, .tell = tell_added, .changes = true, .creates = true,
+     .needs_name = true},
     {"list", .run = run_list},
-    {"revoke", .run = run_revoke, .tell = tell_revoked, .changes = true},
+    {"revoke", .run = run_revoke, .tell = tell_revoked, .changes = true, .needs_name = true},
 };
 
 /* ---- the verb ---- */
@@ -230,22 +221,34 @@ static void choose_rights(struct token_work *work) {
     work->rights.read = read ? read : otherwise;
 }
 
+/* Everything that can be wrong without a look at the file. 0, or -EINVAL with words. */
+static int read_work(struct token_work *work, const struct token_action **action,
+                     struct err_text *why) {
+    const struct options *options = work->options;
+    *action = find_action(options->arguments[0], why);
+    if (!*action || choose_name(work, why))
+        return -EINVAL;
+    if ((*action)->needs_name && !work->name) {
+        err_say(why, "%s: --name NAME is missing", (*action)->name);
+        return -EINVAL;
+    }
+    if (!work->file) {
+        err_say(why, "--tokens FILE is missing");
+        return -EINVAL;
+    }
+    choose_rights(work);
+    return options_choice(options, OPTION_OUTPUT, output_formats, &work->format, why);
+}
+
 static int run(const struct options *options) {
     struct err_text why;
     struct token_work work = {
         .options = options,
         .file = options_text(options, OPTION_TOKENS),
     };
-    const struct token_action *action = find_action(options->arguments[0], &why);
-    if (!action)
+    const struct token_action *action;
+    if (read_work(&work, &action, &why))
         return say_usage(options, &why);
-    if (choose_name(&work, &why))
-        return say_usage(options, &why);
-    if (!work.file) {
-        err_say(&why, "--tokens FILE is missing");
-        return say_usage(options, &why);
-    }
-    choose_rights(&work);
     int lock = lock_folder(work.file, &why);
     int r = lock < 0 ? lock : run_locked(&work, action, &why);
     if (lock >= 0)

@@ -7,8 +7,8 @@
 /* What the program tells its caller. */
 enum exit_status {
     EXIT_OK = 0,
-    EXIT_FAILED = 1, /* a call failed, a server did not start, bad input */
-    EXIT_USAGE = 2,
+    EXIT_FAILED = 1, /* a call failed, a server did not start, a file cannot be read, bad input */
+    EXIT_USAGE = 2,  /* the options or arguments are wrong, wherever they come from */
     EXIT_INTERRUPTED = 130, /* Ctrl-C, as a shell counts it */
 };
 

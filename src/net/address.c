@@ -48,9 +48,21 @@ static int address_split(const char *text, struct bytes *host, struct bytes *por
     return 0;
 }
 
+/* `https://` and the like, which a person copies from a browser. */
+static bool address_has_scheme(const char *text, struct err_text *why) {
+    const char *end = strstr(text, "://");
+    if (!end)
+        return false;
+    err_say(why, "'%.80s' is no address: leave %.*s:// out and write HOST:PORT", text,
+            (int)(end - text > 20 ? 20 : end - text), text);
+    return true;
+}
+
 int net_address_parse(const char *text, uint16_t default_port, struct net_address *address,
                       struct err_text *why) {
     struct bytes host, port;
+    if (address_has_scheme(text, why))
+        return -EINVAL;
     if (address_split(text, &host, &port) || host.len >= sizeof(address->host)) {
         err_say(why, "'%.80s' is no address: write HOST:PORT, for IPv6 [HOST]:PORT", text);
         return -EINVAL;

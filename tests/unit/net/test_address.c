@@ -59,6 +59,12 @@ static void test_bad_brackets_are_refused(void **state) {
         assert_is_refused(bad[i], 50051, "is no address: write HOST:PORT, for IPv6 [HOST]:PORT");
 }
 
+static void test_an_address_of_the_web_is_refused_with_a_hint(void **state) {
+    (void)state;
+    assert_is_refused("https://localhost:50051", 50051, "leave https:// out and write HOST:PORT");
+    assert_is_refused("http://[::1]:1", 0, "leave http:// out");
+}
+
 static void test_a_host_fills_its_room_and_no_more(void **state) {
     (void)state;
     char host[sizeof(((struct net_address *)0)->host) + 1];
@@ -104,6 +110,7 @@ int main(void) {
         cmocka_unit_test(test_without_a_default_the_port_is_a_must),
         cmocka_unit_test(test_bad_ports_are_refused),
         cmocka_unit_test(test_bad_brackets_are_refused),
+        cmocka_unit_test(test_an_address_of_the_web_is_refused_with_a_hint),
         cmocka_unit_test(test_a_host_fills_its_room_and_no_more),
         cmocka_unit_test(test_loopback_is_what_only_this_machine_reaches),
         cmocka_unit_test(test_a_sockets_address_is_written_as_people_do),
