@@ -2,7 +2,7 @@
 /*
  * libcyaml reports through a log function: first what is wrong, then where, outermost last. The
  * first line and the first place are what a person needs; they are put together as `FILE:LINE:
- * what`.
+ * what`, and into the words of somebody who knows the file and not libyaml's events.
  */
 #include "base/yamlfile.h"
 
@@ -79,14 +79,66 @@ static long yamlfile_line(const char *file, const struct yamlfile_complaint *com
     return line ? line : complaint->line;
 }
 
+/* What libcyaml calls it, and a person: where it belongs, and where something else does. */
+static const struct yamlfile_form {
+    const char *expected, *got;
+    const char *belongs, *found;
+} yamlfile_forms[] = {
+    {"STRING", "SCALAR", "one value belongs here", "one value"},
+    {"SEQUENCE", "SEQUENCE_START", "a list belongs here", "a list"},
+    {"MAPPING", "MAPPING_START", "lines of `key: value' belong here", "lines of `key: value'"},
+};
+
+/* `Expecting MAPPING, got event: SCALAR`. False: it is something else. */
+static bool yamlfile_reword_form(const char *what, struct err_text *words) {
+    char expected[16], got[16];
+    const char *belongs = NULL, *found = NULL;
+    if (sscanf(what, "Expecting %15[A-Z], got event: %15[A-Z_]", expected, got) != 2)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(yamlfile_forms); i++) {
+        if (strcmp(yamlfile_forms[i].expected, expected) == 0)
+            belongs = yamlfile_forms[i].belongs;
+        if (strcmp(yamlfile_forms[i].got, got) == 0)
+            found = yamlfile_forms[i].found;
+    }
+    if (!belongs || !found)
+        return false;
+    err_say(words, "%s, not %s", belongs, found);
+    return true;
+}
+
+/* What libcyaml says about a key that stands behind its words. */
+static const struct {
+    const char *said, *words;
+} yamlfile_key_words[] = {
+    {"Missing required mapping field: ", "is missing"},
+    {"Mapping field already seen: ", "is there twice"},
+};
+
+static void yamlfile_reword(const char *what, struct err_text *words) {
+    static const char broken[] = "libyaml: ";
+    if (yamlfile_reword_form(what, words))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(yamlfile_key_words); i++) {
+        size_t len = strlen(yamlfile_key_words[i].said);
+        if (strncmp(what, yamlfile_key_words[i].said, len) == 0) {
+            err_say(words, "%s %s", what + len, yamlfile_key_words[i].words);
+            return;
+        }
+    }
+    if (strncmp(what, broken, strlen(broken)) == 0)
+        err_say(words, "this is no YAML: %s", what + strlen(broken));
+    else
+        err_say(words, "%s", what);
+}
+
+/* What is wrong with the file as a whole is found at its first line. */
 static void yamlfile_say(const char *file, const struct yamlfile_complaint *complaint,
                          cyaml_err_t err, struct err_text *why) {
-    const char *what = complaint->what[0] ? complaint->what : cyaml_strerror(err);
+    struct err_text words;
     long line = yamlfile_line(file, complaint);
-    if (line)
-        err_say(why, "%s:%ld: %s", file, line, what);
-    else
-        err_say(why, "%s: %s", file, what);
+    yamlfile_reword(complaint->what[0] ? complaint->what : cyaml_strerror(err), &words);
+    err_say(why, "%s:%ld: %s", file, line ? line : 1, words.text);
 }
 
 int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **data,

@@ -47,13 +47,11 @@ static const char *cut_at(struct err_text *words, const char *marker) {
     return at + strlen(marker);
 }
 
-static void explain_not_a_text(struct err_text *why) {
+/* The one option that people write as a list. */
+static void explain_list(struct err_text *why) {
     struct err_text words = *why;
-    if (cut_at(&words, "Expecting STRING"))
-        err_say(why,
-                "%sa list or a mapping where one value belongs (several addresses of listen "
-                "stand between commas)",
-                words.text);
+    if (strstr(words.text, "one value belongs here"))
+        err_say(why, "%s (several addresses of listen stand between commas)", words.text);
 }
 
 /* What is allowed in place of a key that the schema does not know is for us to say. */
@@ -93,7 +91,7 @@ int options_read_file(struct options *options, const char *file, struct err_text
     int r = yamlfile_load(file, &schema, (void **)&values, why);
     if (r) {
         explain_unknown_key(why);
-        explain_not_a_text(why);
+        explain_list(why);
         return r;
     }
     if (!values)

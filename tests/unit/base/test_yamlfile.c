@@ -94,6 +94,24 @@ static void test_what_does_not_fit_is_said_with_its_line(void **state) {
     assert_refused_at(1, "name: a name that is longer than twenty characters\n");
 }
 
+static void assert_refused_with(const char *content, const char *words) {
+    struct room *room;
+    struct err_text why = {""};
+    assert_int_equal(load(content, &room, &why), -EINVAL);
+    if (!strstr(why.text, words))
+        fail_msg("'%s' does not say '%s'", why.text, words);
+}
+
+static void test_what_does_not_fit_is_said_in_plain_words(void **state) {
+    (void)state;
+    assert_refused_with("kitchen\n", ":1: lines of `key: value' belong here, not one value");
+    assert_refused_with("- kitchen\n", ":1: lines of `key: value' belong here, not a list");
+    assert_refused_with("name: [kitchen]\nfloor: 2\n", ":1: one value belongs here, not a list");
+    assert_refused_with("floor: 2\n", "name is missing");
+    assert_refused_with("name: a\nname: b\n", "name is there twice");
+    assert_refused_with("name: \"kitchen\n", "this is no YAML: ");
+}
+
 static void test_what_is_no_yaml_is_refused(void **state) {
     (void)state;
     struct room *room;
@@ -126,6 +144,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_an_empty_file_is_no_error, make_file, remove_file),
         cmocka_unit_test(test_a_missing_file_is_named),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_said_with_its_line, make_file,
+                                        remove_file),
+        cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_said_in_plain_words, make_file,
                                         remove_file),
         cmocka_unit_test_setup_teardown(test_what_is_no_yaml_is_refused, make_file, remove_file),
         cmocka_unit_test_setup_teardown(test_what_is_written_reads_back, make_file, remove_file),

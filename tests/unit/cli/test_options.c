@@ -194,9 +194,9 @@ static void test_unknown_key_is_refused_with_the_line_and_the_nearest(void **sta
 
 static void test_list_and_broken_yaml_are_refused(void **state) {
     (void)state;
-    assert_bad_file("server: [a, b]\n", ":1: a list or a mapping where one value belongs");
-    assert_bad_file("server: {a: b}\n", ":1: a list or a mapping where one value belongs");
-    assert_bad_file("server: \"a\n", "libyaml");
+    assert_bad_file("server: [a, b]\n", ":1: one value belongs here, not a list (several");
+    assert_bad_file("server: {a: b}\n", ":1: one value belongs here, not lines of `key: value'");
+    assert_bad_file("server: \"a\n", "this is no YAML");
 }
 
 static void test_missing_file_is_refused_and_an_empty_one_is_fine(void **state) {
