@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -114,6 +115,13 @@ static int blame_file(const struct options *options, enum option_id id, int r,
     return r;
 }
 
+/* It is a secret, unlike the hashes in a server's file of tokens. */
+static void warn_of_readers(FILE *file, const char *name) {
+    struct stat stat;
+    if (fstat(fileno(file), &stat) == 0 && S_ISREG(stat.st_mode) && (stat.st_mode & S_IROTH))
+        log_warn("the token in %s can be read by every user here; run: chmod 600 %s", name, name);
+}
+
 static int read_token_file(const struct options *options, struct client_token *token,
                            struct err_text *why) {
     const char *name = options_text(options, OPTION_TOKEN_FILE);
@@ -123,6 +131,7 @@ static int read_token_file(const struct options *options, struct client_token *t
         err_say(why, "%s: %s", name, strerror(-r));
         return blame_file(options, OPTION_TOKEN_FILE, r, why);
     }
+    warn_of_readers(file, name);
     int r = client_read_token(file, name, token, why);
     fclose(file);
     return r ? blame_file(options, OPTION_TOKEN_FILE, r, why) : 0;

@@ -196,6 +196,14 @@ static void serve_close(struct serve *serve) {
 
 /* ---- while it serves ---- */
 
+static void warn_of_no_tokens(const struct serve *serve) {
+    const char *file = serve->settings.tokens;
+    if (file && collector_n_tokens(serve->collector) == 0)
+        log_warn("%s holds no tokens, so every call is refused; `thermograph token create --tokens "
+                 "%s' adds one",
+                 file, file);
+}
+
 static void reload_tokens(struct serve *serve) {
     struct err_text why;
     if (!serve->settings.tokens || serve->state != SERVE_SERVING)
@@ -204,6 +212,7 @@ static void reload_tokens(struct serve *serve) {
         log_error("the tokens stay as they were: %s", why.text);
     else
         log_info("tokens read again from %s", serve->settings.tokens);
+    warn_of_no_tokens(serve);
 }
 
 /* check: parameters: libuv's callback */
@@ -311,6 +320,7 @@ static int run_server(struct serve *serve, struct err_text *why) {
         return r;
     watch_world(serve);
     say_warnings(&serve->settings);
+    warn_of_no_tokens(serve);
     serve->state = SERVE_SERVING;
     grpc_health_set(serve->health, true);
     say_serving(serve);

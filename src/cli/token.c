@@ -44,12 +44,12 @@ struct token_action {
 
 /* An open descriptor of the locked folder, or a negated errno with words. Waits for the lock. */
 static int lock_folder(const char *file, struct err_text *why) {
-    CLEANUP(mem_freep) char *copy = mem_copy_text(file, strlen(file));
-    if (!copy) {
+    CLEANUP(mem_freep) char *path = tokens_real_path(file);
+    if (!path) {
         err_say(why, "out of memory");
         return -ENOMEM;
     }
-    const char *folder = dirname(copy);
+    const char *folder = dirname(path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int r = fd < 0 || flock(fd, LOCK_EX) ? -errno : 0;
     if (r == 0)

@@ -223,3 +223,7 @@ int collector_reload_tokens(struct collector *collector, struct grpc_server *ser
     }
     return 0;
 }
+
+size_t collector_n_tokens(const struct collector *collector) {
+    return collector->tokens ? collector->tokens->n : 0;
+}

@@ -36,5 +36,8 @@ void collector_hooks(struct collector *collector, struct grpc_server_hooks *hook
 MUST_USE int collector_reload_tokens(struct collector *collector, struct grpc_server *server,
                                      struct err_text *why);
 
+/* How many tokens it knows; with none every call but those of health is refused. */
+size_t collector_n_tokens(const struct collector *collector);
+
 /* After the server is freed. NULL is fine. */
 void collector_free(struct collector *collector);

@@ -53,6 +53,10 @@ MUST_USE int tokens_load(const char *file, struct tokens **tokens, struct err_te
  * words. */
 MUST_USE int tokens_save(const char *file, const struct tokens *tokens, struct err_text *why);
 
+/* Where the file lies, links followed; the name as it is when there is no file yet. Freed with
+ * mem_free(), NULL when memory runs out. */
+char *tokens_real_path(const char *file);
+
 /* An empty set. NULL when memory runs out. */
 struct tokens *tokens_new(void);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tokens' file: YAML, as tokens.h shows it. It is always replaced as a whole: written beside
- * it, synced, renamed; a server that reads it at the same time sees the old one or the new one.
+ * it, synced, renamed, and the folder synced; a server that reads it at the same time sees the old
+ * one or the new one. Where the name is a link, what it stands for is replaced, not the link.
  */
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +124,19 @@ static int write_file(const char *file, const char *text, size_t len) {
     return r;
 }
 
+/* Without this a crash could bring the old file back, or none. */
+static int sync_folder(const char *file) {
+    CLEANUP(mem_freep) char *copy = mem_copy_text(file, strlen(file));
+    if (!copy)
+        return -ENOMEM;
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = fsync(fd) && errno != EINVAL ? -errno : 0; /* some file systems know no such thing */
+    close(fd);
+    return r;
+}
+
 static int replace_file(const char *file, const char *text, size_t len) {
     CLEANUP(mem_freep) char *beside = mem_format_text("%s.new", file);
     if (!beside)
@@ -130,16 +146,22 @@ static int replace_file(const char *file, const char *text, size_t len) {
         r = -errno;
     if (r)
         unlink(beside);
-    return r;
+    return r ? r : sync_folder(file);
+}
+
+char *tokens_real_path(const char *file) {
+    char *path = realpath(file, NULL);
+    return path ? path : mem_copy_text(file, strlen(file));
 }
 
 int tokens_save(const char *file, const struct tokens *tokens, struct err_text *why) {
     struct tokens_document document = {tokens->entries, (unsigned)tokens->n};
     CLEANUP(mem_freep) char *text = NULL;
+    CLEANUP(mem_freep) char *path = tokens_real_path(file);
     size_t len;
-    int r = yamlfile_write(&document_schema, &document, &text, &len);
+    int r = path ? yamlfile_write(&document_schema, &document, &text, &len) : -ENOMEM;
     if (!r)
-        r = replace_file(file, text, len);
+        r = replace_file(path, text, len);
     if (r)
         err_say(why, "cannot write %s: %s", file, strerror(-r));
     return r;

@@ -723,6 +723,7 @@ def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, 
     ("sever: x\n", ":1: there is no option 'sever'; did you mean 'server'?"),
     ("server: x\ntimeout: soon\n", ":2: timeout: 'soon' is no duration"),
     ("server: [x\n", "config.yaml:"),
+    ("just a text\n", ":1: lines of `key: value' belong here, not one value"),
 ])
 def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, words):
     (tmp_path / "config.yaml").write_text(text)
@@ -838,6 +839,39 @@ def test_tokens_made_at_the_same_time_are_all_kept(tokens_file, start_program):
     assert [each.end() for each in programs] == [OK] * 12
     listed = lines_of_csv(good(run("token", "list", "--tokens", tokens_file, "-o", "csv")))
     assert {row["name"] for row in listed} == {f"t-{i}" for i in range(12)}
+
+
+def test_a_tokens_file_that_is_a_link_stays_one(tokens_file, make_token):
+    make_token("first")
+    link = tokens_file.with_name("elsewhere") / "link.yaml"
+    link.parent.mkdir()
+    link.symlink_to(tokens_file)
+    good(run("token", "create", "--tokens", link, "--name", "second"))
+    assert link.is_symlink()
+    assert "second" in tokens_file.read_text()
+    assert [path.name for path in link.parent.iterdir()] == ["link.yaml"]
+
+
+def test_a_server_whose_tokens_file_holds_no_token_says_so(tokens_file, make_token, start):
+    make_token("only")
+    good(run("token", "revoke", "only", "--tokens", tokens_file))
+    server = start()
+    server.wait_for("WARN .*holds no tokens, so every call is refused")
+    make_token("first")
+    server.wait_for("tokens read again")
+    good(run("token", "revoke", "first", "--tokens", tokens_file))
+    server.wait_for("holds no tokens", count=2)
+
+
+def test_a_token_file_that_everybody_can_read_is_warned_of(server, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(server.token + "\n")
+    access = ["--server", server.address, "--ca", server.ca, "--token-file", file]
+    for mode, warns in ((0o644, True), (0o600, False)):
+        file.chmod(mode)
+        done = run("send", "kitchen", "1", *access)
+        good(done)
+        assert ("can be read by every user here; run: chmod 600" in done.stderr) == warns
 
 
 def test_a_changed_tokens_file_counts_without_a_restart(server, make_token, tokens_file):
