@@ -64,12 +64,16 @@ static bool characters_overlap(struct bytes a, size_t i, struct bytes b, size_t 
     return len == character_length(b, j) && memcmp(a.data + i, b.data + j, len) == 0;
 }
 
-/*
- * Whether `a` from `i` on and `b` from `j` on overlap. `here[k]` is the answer for `i` and a later
- * character `k` of `b`, `next[k]` the one for the character after `i`.
+/* Which tails of `b` overlap with the tail of `a` that is looked at, and with the next shorter one.
  */
-static bool tails_overlap(struct bytes a, size_t i, struct bytes b, size_t j, const bool *here,
-                          const bool *next) {
+struct overlap_rows {
+    bool *here, *next;
+};
+
+/* Whether `a` from `i` on and `b` from `j` on overlap. */
+static bool tails_overlap(struct bytes a, size_t i, struct bytes b, size_t j,
+                          const struct overlap_rows *rows) {
+    const bool *here = rows->here, *next = rows->next;
     bool a_ends = i == a.len, b_ends = j == b.len;
     size_t after = b_ends ? j : j + character_length(b, j);
     if (a_ends && b_ends)
@@ -83,20 +87,18 @@ static bool tails_overlap(struct bytes a, size_t i, struct bytes b, size_t j, co
 
 /* From the ends to the beginnings, a row of answers for each character of `a`. */
 bool glob_overlaps(struct bytes a, struct bytes b) {
-    bool rows[2][GLOB_OVERLAP_MAX + 1] = {{false}};
-    bool *here = rows[0], *next = rows[1];
+    bool room[2][GLOB_OVERLAP_MAX + 1] = {{false}};
+    struct overlap_rows rows = {room[0], room[1]};
     if (a.len > GLOB_OVERLAP_MAX || b.len > GLOB_OVERLAP_MAX)
         return true;
     for (size_t i = a.len;; i = character_before(a, i)) {
         for (size_t j = b.len;; j = character_before(b, j)) {
-            here[j] = tails_overlap(a, i, b, j, here, next);
+            rows.here[j] = tails_overlap(a, i, b, j, &rows);
             if (j == 0)
                 break;
         }
         if (i == 0)
-            return here[0];
-        bool *unused = next;
-        next = here;
-        here = unused;
+            return rows.here[0];
+        rows = (struct overlap_rows){rows.next, rows.here};
     }
 }
