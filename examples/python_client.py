@@ -23,17 +23,25 @@ HERE = pathlib.Path(__file__).parent
 TIMEOUT_S = 10
 
 
+def token_of(token_file):
+    """The only line of a file that `thermograph token create` has made."""
+    words = pathlib.Path(token_file).read_text(encoding="utf-8").split()
+    if len(words) != 1:
+        sys.exit(f"{token_file} is no token file: it has to hold one word")
+    return words[0]
+
+
 def connect(server, ca_file, token_file):
     """An encrypted channel that sends the token with every call. Make one and keep it."""
     tls = grpc.ssl_channel_credentials(pathlib.Path(ca_file).read_bytes())
-    token = grpc.access_token_call_credentials(pathlib.Path(token_file).read_text().strip())
+    token = grpc.access_token_call_credentials(token_of(token_file))
     return grpc.secure_channel(server, grpc.composite_channel_credentials(tls, token))
 
 
 def send_one(sensors):
     """One reading, taken now. The sequence makes it safe to send it again after any failure."""
     reading = SensorReading(
-        sensor_id="kitchen", temperature=21.5, timestamp=int(time.time()), sequence=4)
+        sensor_id="example-kitchen", temperature=21.5, timestamp=int(time.time()), sequence=4)
     ack = sensors.SendSingleReading(reading, timeout=TIMEOUT_S)
     print("single:", ack.message)
 
@@ -57,7 +65,7 @@ def send_many(sensors):
 def chat(sensors):
     """Readings one by one; each is answered as soon as it is kept, while the call stays open."""
     now = int(time.time())
-    readings = (SensorReading(sensor_id="roof", temperature=temperature, timestamp=now + i)
+    readings = (SensorReading(sensor_id="example-roof", temperature=temperature, timestamp=now + i)
                 for i, temperature in enumerate([7.25, 7.5, 8.0]))
     for answer in sensors.SensorChat(readings, timeout=TIMEOUT_S):
         print("chat:", answer.message)
@@ -78,17 +86,22 @@ def statistics(thermograph, pattern):
 
 
 def main():
+    if len(sys.argv) != 4:
+        print("usage: python_client.py SERVER CA_FILE TOKEN_FILE", file=sys.stderr)
+        sys.exit(2)
     with connect(*sys.argv[1:4]) as channel:
         sensors = SensorServiceStub(channel)
         send_one(sensors)
         send_many(sensors)
         chat(sensors)
-        read(sensors, "kitchen")
-        statistics(ThermographStub(channel), "*")
+        read(sensors, "example-kitchen")
+        statistics(ThermographStub(channel), "example-*")
 
 
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"cannot read {error.filename}: {error.strerror}")
     except grpc.RpcError as error:  # docs/errors.md lists what can come
         sys.exit(f"{error.code().name}: {error.details()}")

@@ -36,8 +36,9 @@ def run_client(server, tmp_path):
     return run
 
 
-def test_the_python_client_prints_what_its_page_says(run_client):
+def test_the_python_client_prints_what_its_page_says(run_client, server):
     expected = (EXAMPLES / "README.md").read_text().split("It prints:\n\n```\n")[1].split("```")[0]
+    simulate_beside(server)
     done = run_client()
     assert done.returncode == 0, done.stderr
     assert looks_like(done.stdout, expected), done.stdout
@@ -49,6 +50,26 @@ def test_the_python_client_says_what_went_wrong(run_client, tmp_path):
     done = run_client(tmp_path / "wrong")
     assert done.returncode == 1
     assert done.stderr == "UNAUTHENTICATED: this token is not known here\n"
+
+
+def test_the_python_client_says_how_it_is_used_and_what_is_no_token_file(run_client, tmp_path, server):
+    done = run_client(tmp_path / "none")
+    assert (done.returncode, done.stderr) == (
+        1, f"cannot read {tmp_path}/none: No such file or directory\n")
+    done = run_client(server.ca)
+    assert (done.returncode, done.stderr) == (
+        1, f"{server.ca} is no token file: it has to hold one word\n")
+    done = subprocess.run([sys.executable, EXAMPLES / "python_client.py"], text=True, capture_output=True,
+                          env=program.environment(PYTHONPATH=str(STUBS), PYTHONDONTWRITEBYTECODE="1"),
+                          check=False, timeout=program.PATIENCE_S)
+    assert (done.returncode, done.stderr) == (
+        2, "usage: python_client.py SERVER CA_FILE TOKEN_FILE\n")
+
+
+def simulate_beside(server):
+    """As `make run` does, in short."""
+    for kind in ("unary", "client-stream", "chat"):
+        server.call("simulate", "--kind", kind, "--count", 5, "--min-delay", "0s", "--max-delay", "0s")
 
 
 def test_the_stubs_are_made_as_the_page_says(tmp_path):
@@ -84,6 +105,7 @@ def commands_of_page():
 def test_the_page_of_grpcurl_commands_works_from_top_to_bottom(grpcurl, server):
     variables = program.environment(SERVER=server.address, CA=str(server.ca), TOKEN=server.token,
                                     PATH=f"{grpcurl.parent}:{os.environ['PATH']}")
+    simulate_beside(server)
     define_call, *commands = commands_of_page()
     assert len(commands) >= 12
     for command, expected in commands:
