@@ -38,6 +38,13 @@ def test_the_four_files_are_made_and_keys_are_private(certs):
     assert modes == {"ca.crt": 0o644, "ca.key": 0o600, "server.crt": 0o644, "server.key": 0o600}
 
 
+def test_the_names_are_written_as_people_write_them(tmp_path):
+    done = generate(tmp_path / "certs", NAMES="a.example.org")
+    assert "for: localhost grpc-server 127.0.0.1 ::1 a.example.org" in done.stdout.splitlines()
+    again = generate(tmp_path / "certs", RENEW="1", NAMES="b.example.org ::1")
+    assert "for: localhost grpc-server 127.0.0.1 ::1 a.example.org b.example.org" in again.stdout.splitlines()
+
+
 def test_openssl_accepts_the_chain_strictly(certs):
     for name in ("localhost", "grpc-server"):
         openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", name,
