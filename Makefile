@@ -29,10 +29,12 @@ packages:
 test-packages:
 	@tools/install-packages build test
 
+# A PORT that the environment happens to have is not meant for this.
 run: packages
+	@[ -e $(program) ] || echo "building $(program); the first time this takes about half a minute ..."
 	@$(MAKE) --no-print-directory $(program)
 	@[ -e certs/server.crt ] || tools/generate-certs
-	@exec tools/run-demo
+	@$(if $(filter command,$(firstword $(origin PORT))),THERMOGRAPH_PORT=$(PORT)) exec tools/run-demo
 
 test: test-packages
 	@tests/run
@@ -58,8 +60,10 @@ clean:
 help:
 	@echo "make                 build $(program)"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
+	@echo "                     (on another port than 50051: PORT=50052)"
 	@echo "make test            every test (make test-long: five times over)"
 	@echo "make check           style, layers, warnings"
-	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\""
+	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\","
+	@echo "                     RENEW=1 if there are some already"
 	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given"
 	@echo "make clean           remove what was built; certs/ stays"

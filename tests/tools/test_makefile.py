@@ -19,21 +19,49 @@ def make(tmp_path):
     (folder / "meson_options.txt").write_text("option('tests', type: 'boolean')\n")
     (folder / "src/cli/meson.build").write_text("executable('thermograph', 'main.c', install: true)\n")
     (folder / "src/cli/main.c").write_text("int main(void) {\n    return 0;\n}\n")
-    without = {"MAKEFLAGS", "MAKELEVEL", "PREFIX", "DESTDIR"}
+    without = {"PORT", "THERMOGRAPH_PORT", "MAKEFLAGS", "MAKELEVEL", "PREFIX", "DESTDIR"}
     environment = {name: value for name, value in os.environ.items() if name not in without}
 
-    def run(*arguments):
-        done = subprocess.run(["make", *arguments], cwd=folder, env=environment, capture_output=True,
-                              text=True, check=False)
+    def say(*arguments, **variables):
+        done = subprocess.run(["make", *arguments], cwd=folder, env=environment | variables,
+                              capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(*arguments, **variables):
+        say(*arguments, **variables)
         return folder
 
+    run.say = say
     return run
 
 
 def test_make_alone_builds_the_program_that_others_rely_on(make):
     folder = make()
     assert subprocess.run([folder / "build/thermograph"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("arguments, environment, port", [
+    ([], {}, ""), (["PORT=50077"], {}, "50077"), ([], {"PORT": "8080"}, "")])
+def test_run_takes_the_port_that_make_is_told(make, arguments, environment, port):
+    folder = make()
+    for name, body in (("install-packages", ""), ("generate-certs", ""),
+                       ("run-demo", 'echo "port <$THERMOGRAPH_PORT>" >port')):
+        (folder / "tools").mkdir(exist_ok=True)
+        (folder / "tools" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / "tools" / name).chmod(0o755)
+    make("run", *arguments, **environment)
+    assert (folder / "port").read_text() == f"port <{port}>\n"
+
+
+def test_the_first_run_says_that_it_builds(make):
+    folder = make("help")
+    (folder / "tools").mkdir()
+    for name in ("install-packages", "generate-certs", "run-demo"):
+        (folder / "tools" / name).write_text("#!/bin/sh\n")
+        (folder / "tools" / name).chmod(0o755)
+    assert "building build/thermograph" in make.say("run")
+    assert "building" not in make.say("run")
 
 
 def test_install_goes_where_it_is_told_whatever_the_build_was_set_up_for(make, tmp_path):

@@ -105,6 +105,24 @@ def test_ctrl_c_to_the_whole_group_ends_all(start):
     assert members_of(process.pid) == []
 
 
+def test_each_program_gets_one_signal_only(start):
+    process = start()
+    lines_until_all_run(process)
+    _, rest = stop(process, lambda: os.killpg(process.pid, signal.SIGINT))
+    assert rest.count("stopped") == 5
+    assert process.returncode == 0
+    assert rest.count("told to stop") == 5
+
+
+def test_help_says_what_it_is():
+    for option in ("--help", "-h"):
+        done = subprocess.run([SCRIPT, option], text=True, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("tools/run-demo    the server and four simulated clients")
+        assert "make run PORT=" in done.stdout and "set -" not in done.stdout
+    assert subprocess.run([SCRIPT, "now"], capture_output=True, check=False).returncode == 2
+
+
 def test_programs_that_do_not_listen_are_killed_in_time(start):
     process = start("deaf")
     lines_until_all_run(process)
@@ -118,7 +136,9 @@ def test_a_port_in_use_gives_one_line(start):
     process = start("busy")
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 1
-    assert output == "cannot listen on 127.0.0.1:50051: address already in use\n"
+    assert output == (
+        "run-demo: port 50051 is in use: is another `make run` still running? End it with Ctrl-C there, "
+        "or choose another port: make run PORT=50052\n")
     assert members_of(process.pid) == []
 
 
