@@ -414,7 +414,7 @@ def test_stream_says_when_it_cannot_know_what_is_stored(start, start_program):
     stream = start_program("stream", *server.access())
     stream.write(f"kitchen,1,{BEGIN}\nkitchen,2,{BEGIN}\n")
     while json.loads(server.call("stats", "kitchen", "-o", "json").stdout or '{"count": 0}')["count"] < 2:
-        pass
+        assert stream.process.poll() is None, stream.said()
     server.kill()
     assert stream.end() == FAILED
     assert "2 readings sent; how many of them are stored is not known" in stream.lines["stderr"][-2]
@@ -583,7 +583,7 @@ def test_a_data_set_that_is_interrupted_ends_well_and_says_how_far_it_came(serve
     sender = start_program("simulate", "--kind", kind, "--dataset", "A", "--count", 10**9, "--sensors", 2,
                            *server.access())
     while "sensor-1" not in server.call("sensors").stdout:
-        pass
+        assert sender.process.poll() is None, sender.said()
     assert sender.stop(signal.SIGINT) == OK, sender.said()
     assert re.fullmatch(r"ended: \d+ readings sent; \d+ of them were acknowledged",
                         sender.lines["stderr"][-1])
