@@ -92,6 +92,15 @@ MUST_USE int grpc_client_call_reserve(struct grpc_client_call *call, size_t size
 void grpc_client_call_commit(struct grpc_client_call *call);
 MUST_USE int grpc_client_call_send(struct grpc_client_call *call, const ProtobufCMessage *message);
 
+/*
+ * Many messages at once, on a call that does not compress: room for `size` bytes at `*out`, into
+ * which the owner writes whole messages, each with its prefix (grpc_framing_write_prefix()); the
+ * first `used` bytes are sent. Errors as above.
+ */
+MUST_USE int grpc_client_call_reserve_framed(struct grpc_client_call *call, size_t size,
+                                             uint8_t **out);
+void grpc_client_call_commit_framed(struct grpc_client_call *call, size_t used);
+
 /* So much is queued that one should wait for `writable`. */
 bool grpc_client_call_is_busy(const struct grpc_client_call *call);
 

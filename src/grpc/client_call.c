@@ -407,6 +407,15 @@ int grpc_client_call_send(struct grpc_client_call *call, const ProtobufCMessage 
     return 0;
 }
 
+int grpc_client_call_reserve_framed(struct grpc_client_call *call, size_t size, uint8_t **out) {
+    assert(!call->has_half_closed && !call->compresses);
+    return call_reserve_queue(call, size, out);
+}
+
+void grpc_client_call_commit_framed(struct grpc_client_call *call, size_t used) {
+    call_commit_queue(call, used);
+}
+
 bool grpc_client_call_is_busy(const struct grpc_client_call *call) {
     return call_queued(call) >= GRPC_SEND_MARK;
 }

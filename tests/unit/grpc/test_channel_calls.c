@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "channel_fixture.h"
+#include "grpc/framing.h"
 #include "grpc/limits.h"
 #include "http2/limits.h"
 #include "proto/health.pb-c.h"
@@ -512,6 +513,27 @@ static void test_queue_is_bounded_for_compressed_messages_too(void **state) {
     told_wait(&told);
 }
 
+/* Writes `text` with its prefix; returns where the next byte goes. */
+static uint8_t *frame(uint8_t *out, const char *text) {
+    grpc_framing_write_prefix(out, false, strlen(text));
+    memcpy(out + GRPC_PREFIX_SIZE, text, strlen(text));
+    return out + GRPC_PREFIX_SIZE + strlen(text);
+}
+
+static void test_framed_messages_go_out_together(void **state) {
+    struct told told = {0};
+    uint8_t *room;
+    told_start(&told, *state, "/count");
+    assert_int_equal(grpc_client_call_reserve_framed(told.call, 1000, &room), 0);
+    uint8_t *end = frame(frame(frame(room, "one"), ""), "three");
+    grpc_client_call_commit_framed(told.call, (size_t)(end - room));
+    told_send(&told, "four");
+    grpc_client_call_half_close(told.call);
+    told_wait(&told);
+    assert_status(&told, GRPC_OK, "");
+    assert_last(&told, "4");
+}
+
 static void test_queue_is_bounded(void **state) {
     struct told told = {0};
     uint8_t *room;
@@ -572,6 +594,7 @@ int main(void) {
         TEST(test_held_call_can_be_cancelled),
         TEST(test_busy_call_becomes_writable),
         TEST(test_protobuf_message_is_packed_in_place),
+        TEST(test_framed_messages_go_out_together),
         TEST(test_queue_is_bounded),
         TEST(test_queue_is_bounded_for_compressed_messages_too),
         TEST(test_messages_on_an_open_call_allocate_nothing),
