@@ -169,19 +169,13 @@ static int choose_token(const struct options *options, struct client_token *toke
 
 /* Everything that is read from the options. 0; -EINVAL when these are wrong, something else when a
  * file is that they name; each with words. */
-struct client_settings {
-    struct grpc_channel_options channel;
-    struct client_token token;
-};
-
-static int read_settings(struct client *client, struct client_settings *settings,
-                         struct err_text *why) {
+static int read_settings(struct client *client, struct err_text *why) {
     const struct options *options = client->options;
-    struct grpc_channel_options *channel = &settings->channel;
+    struct grpc_channel_options *access = &client->access;
     bool is_plaintext = false;
     unsigned format = OUTPUT_TABLE;
     const char *server = options_text(options, OPTION_SERVER);
-    if (net_address_parse(server, DEFAULT_PORT, &channel->address, why))
+    if (net_address_parse(server, DEFAULT_PORT, &access->address, why))
         return options_blame(options, OPTION_SERVER, why);
     int r = options_flag(options, OPTION_PLAINTEXT, &is_plaintext, why);
     if (r == 0)
@@ -189,11 +183,11 @@ static int read_settings(struct client *client, struct client_settings *settings
     if (r == 0)
         r = options_choice(options, OPTION_OUTPUT, output_formats, &format, why);
     if (r == 0)
-        r = choose_token(options, &settings->token, &channel->token, why);
+        r = choose_token(options, &client->token, &access->token, why);
     client->format = (enum output_format)format;
     if (r || is_plaintext)
         return r;
-    return net_tls_client_new(options_text(options, OPTION_CA), &channel->tls, why) ? -EBADMSG : 0;
+    return net_tls_client_new(options_text(options, OPTION_CA), &access->tls, why) ? -EBADMSG : 0;
 }
 
 static void on_turn_ended(void *user) {
@@ -223,11 +217,11 @@ static void start_signals(struct client *client) {
 }
 
 /* 0 or a negated errno. */
-static int start_loop(struct client *client, const struct grpc_channel_options *options) {
+static int start_loop(struct client *client) {
     int r = net_loop_init(&client->loop, on_turn_ended, client);
     if (r)
         return r;
-    r = grpc_channel_new(&client->loop, options, &client->channel);
+    r = grpc_channel_new(&client->loop, &client->access, &client->channel);
     if (r) {
         net_loop_close(&client->loop);
         net_loop_run(&client->loop);
@@ -239,17 +233,17 @@ static int start_loop(struct client *client, const struct grpc_channel_options *
 }
 
 int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
-    struct client_settings settings = {.channel.user_agent = NULL};
     struct err_text why;
     client->options = options;
     client->timeout_ns = timeout_ns;
-    int r = read_settings(client, &settings, &why);
+    client->access = (struct grpc_channel_options){0};
+    int r = read_settings(client, &why);
     if (r)
         return say_unusable(options, r, &why);
-    r = start_loop(client, &settings.channel);
-    SSL_CTX_free(settings.channel.tls);
+    r = start_loop(client);
     if (r == 0)
         return EXIT_OK;
+    SSL_CTX_free(client->access.tls);
     say_failure(options, "cannot start: %s", strerror(-r));
     return EXIT_FAILED;
 }
@@ -293,5 +287,6 @@ void client_finish(struct client *client, int exit_status) {
 int client_run(struct client *client) {
     net_loop_run(&client->loop);
     net_loop_fini(&client->loop);
+    SSL_CTX_free(client->access.tls);
     return finish_output(client->options, client->exit_status);
 }

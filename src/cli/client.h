@@ -12,6 +12,11 @@
 /* How long a call with one answer may take when nobody says otherwise. */
 #define CLIENT_UNARY_TIMEOUT_NS (10 * NS_PER_S)
 
+/* A token file's only line. */
+struct client_token {
+    char text[1088];
+};
+
 /*
  * What all verbs that call a server share: a channel made from the options, a loop to run it, the
  * end by Ctrl-C, and words about failures.
@@ -22,7 +27,9 @@ struct client {
     const struct options *options;
     struct net_loop loop;
     struct grpc_channel *channel;
-    uint64_t timeout_ns; /* of each call; 0: none */
+    struct grpc_channel_options access; /* to the server, as the options say */
+    struct client_token token;          /* that `access` may point at */
+    uint64_t timeout_ns;                /* of each call; 0: none */
     enum output_format format;
 
     /* Set by the verb, may stay NULL. On the end: it closes its own handles. */
@@ -76,9 +83,6 @@ int say_usage(const struct options *options, const struct err_text *why);
  */
 MUST_USE int finish_output(const struct options *options, int exit_status);
 
-/* A token file's only line. 0 or a negated errno with words. */
-struct client_token {
-    char text[1088];
-};
+/* 0 or a negated errno with words. */
 MUST_USE int client_read_token(FILE *file, const char *name, struct client_token *token,
                                struct err_text *why);
