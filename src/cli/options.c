@@ -93,7 +93,9 @@ static const struct option_info table[N_OPTIONS] = {
     [OPTION_KIND] = {"kind", 0, "KIND",
                      .help = "Calls to make: unary, client-stream, server-stream, chat",
                      .standard = "unary"},
-    [OPTION_SENSORS] = {"sensors", 0, "N", .help = "Sensors (default: 3; 1000 in a data set)"},
+    [OPTION_SENSORS] = {"sensors", 0, "N",
+                        .help =
+                            "Sensors (default: 3; 1000 in a data set; bench: one for each stream)"},
     [OPTION_PREFIX] =
         {"prefix", 0, "NAME",
          .help = "Sensors are NAME-1, NAME-2, ... (default: the kind; `sensor' in a data set; "
@@ -116,6 +118,31 @@ static const struct option_info table[N_OPTIONS] = {
     [OPTION_NAME] = {"name", 0, "NAME", .help = "Name of the token, for people and log lines"},
     [OPTION_WRITE] = {"write", 0, "GLOB", .help = "Sensors it may write, such as `boiler-*'"},
     [OPTION_READ] = {"read", 0, "GLOB", .help = "Sensors it may read"},
+
+    /* bench */
+    [OPTION_CONNECTIONS] = {"connections", 'c', "N", .help = "Connections", .standard = "1"},
+    [OPTION_STREAMS] = {"streams", 'm', "N", .help = "Calls at a time on each connection",
+                        .standard = "1"},
+    [OPTION_DURATION] = {"duration", 'd', "TIME", .help = "How long to measure", .standard = "10s"},
+    [OPTION_WARMUP] = {"warmup", 0, "TIME", .help = "How long to run before it is measured",
+                       .standard = "1s"},
+    [OPTION_RATE] =
+        {"rate", 0, "N",
+         .help = "So many calls (client-stream and chat: readings) a second in all, whether the "
+                 "server keeps up or not (default: each stream goes on when it is answered)"},
+    [OPTION_READINGS_PER_STREAM] = {"readings-per-stream", 0, "N",
+                                    .help = "Readings in a call that streams", .standard = "10000"},
+    [OPTION_THREADS] = {"threads", 0, "N", .help = "Threads that make the load", .standard = "1"},
+    [OPTION_SERVER_PID] =
+        {"server-pid", 0, "PID",
+         .help =
+             "The server's process, on this machine: its processor time and memory are printed"},
+    [OPTION_VERIFY] =
+        {"verify", 0, "HOW",
+         .help =
+             "What the server holds in the end is asked for by statistics, by total (the sensor "
+             "`__total', as the servers to compare with have it), or none",
+         .standard = "statistics"},
 };
 
 const struct option_info *option_info(enum option_id id) {

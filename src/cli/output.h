@@ -33,7 +33,7 @@ struct output_column {
     bool is_no_table; /* left out of tables */
 };
 
-#define OUTPUT_MAX_COLUMNS 12
+#define OUTPUT_MAX_COLUMNS 32
 
 struct output {
     FILE *file;

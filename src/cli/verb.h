@@ -39,5 +39,6 @@ extern const struct verb verb_stats;
 extern const struct verb verb_sensors;
 extern const struct verb verb_health;
 extern const struct verb verb_simulate;
+extern const struct verb verb_bench;
 extern const struct verb verb_token;
 extern const struct verb verb_version;

@@ -19,10 +19,10 @@ from sensor_pb2 import Ack
 from sensor_pb2_grpc import SensorServiceServicer, add_SensorServiceServicer_to_server
 
 OK, FAILED, USAGE = 0, 1, 2
-VERBS = ["serve", "send", "stream", "get", "chat", "stats", "sensors", "health", "simulate", "token",
-         "version"]
+VERBS = ["serve", "send", "stream", "get", "chat", "stats", "sensors", "health", "simulate", "bench",
+         "token", "version"]
 CALLING_VERBS = [("send", "x", "1"), ("stream",), ("get", "x"), ("chat",), ("stats", "x"), ("sensors",),
-                 ("health",), ("simulate", "--count", "1")]
+                 ("health",), ("bench",), ("simulate", "--count", "1")]
 
 
 def good(done):
@@ -102,6 +102,13 @@ def test_version_names_the_libraries_too():
     (["simulate", "--dataset", "A", "--count", "1", "--min-delay", "1s"], "--min-delay: a data set has no"),
     (["simulate", "--dataset", "A", "--count", "1", "--max-delay", "1s"], "--max-delay: a data set has no"),
     (["simulate", "--kind", "server-stream", "--sensors", "3"], "--sensors: server-stream reads"),
+    (["bench", "--kind", "shouting"], "--kind: 'shouting' is none of"),
+    (["bench", "--streams", "129"], "--streams: '129' is no whole number from 1 to 128"),
+    (["bench", "--duration", "0"], "--duration: a run takes from 1ms to 1d"),
+    (["bench", "--rate", "0"], "--rate: '0' is no whole number from 1 to 10000000"),
+    (["bench", "--threads", "2"], "--threads: each thread needs a connection, and there are 1"),
+    (["bench", "--streams", "8", "--sensors", "7"], "--sensors: each of the 8 streams needs a sensor"),
+    (["bench", "--verify", "trust"], "--verify: 'trust' is none of: statistics, total, none"),
     (["token", "destroy", "--tokens", "x"], "'destroy' is none of: create, add, list, revoke"),
     (["token", "list"], "--tokens FILE is missing"),
     (["serve", "--workers", "0"], "--workers: '0' is no whole number from 1 to"),
