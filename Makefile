@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
 program := build/thermograph
 
-.PHONY: all run test test-long check generate_certs install clean help packages test-packages
+.PHONY: all run test test-long check bench generate_certs install clean help packages test-packages
 
 all: $(program)
 
@@ -45,6 +45,10 @@ test-long: test-packages
 check: test-packages
 	@tools/check
 
+bench: packages
+	@tools/install-packages bench || echo "bench: what needs these packages is left out" >&2
+	@tools/bench/run $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) $(if $(ONLY),--only "$(ONLY)")
+
 generate_certs:
 	@tools/generate-certs
 
@@ -55,7 +59,7 @@ install: $(program)
 	meson install -C build --no-rebuild
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-bench
 
 help:
 	@echo "make                 build $(program)"
@@ -65,5 +69,6 @@ help:
 	@echo "make check           style, layers, warnings"
 	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\","
 	@echo "                     RENEW=1 if there are some already"
+	@echo "make bench           the same load on this server and on others; quick: ROUNDS=1 DURATION=2s ONLY=unary"
 	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given"
 	@echo "make clean           remove what was built; certs/ stays"

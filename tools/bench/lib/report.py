@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was measured as Markdown, for people and for docs/performance.md."""
+import statistics
+
+from lib import loads
+
+TITLES = {"memory": "Thermograph, in memory", "durable": "Thermograph, durable", "tonic": "tonic, in memory",
+          "grpc-cpp": "gRPC C++, in memory"}
+BASE = "tonic"
+
+
+def spread(values, form):
+    """Median, and least and most where there are several."""
+    text = form(statistics.median(values))
+    if len(values) > 1:
+        text += f" ({form(min(values))} to {form(max(values))})"
+    return text
+
+
+def time_of(item):
+    """How a time in nanoseconds an item is written."""
+    if item == "reading":
+        return lambda ns: f"{ns:.0f} ns"
+    return lambda ns: f"{ns / 1000:.2f} us"
+
+
+def us(value):
+    return f"{value:,.0f} us"
+
+
+def ratio(runs, base):
+    if not base:
+        return ""
+    return f"{statistics.median(run['cpu_ns'] for run in runs) / statistics.median(run['cpu_ns'] for run in base):.2f}"
+
+
+def row(server, load, runs, base):
+    def each(name):
+        return [run[name] for run in runs if name in run]
+    cells = [TITLES[server], f"{statistics.median(each('rate')):,.0f}",
+             spread(each("cpu_ns"), time_of(load.item)), ratio(runs, base)]
+    for name in ("p50_us", "p99_us", "p999_us"):
+        cells.append(spread(each(name), us) if each(name) else "")
+    memory = each("server_peak_rss_bytes")
+    cells.append(f"{max(memory) / 2**20:,.0f} MiB" if memory else "")
+    return f"| {' | '.join(cells)} |"
+
+
+def table(load, runs):
+    servers = [server for server in TITLES if any(run["server"] == server for run in runs)]
+    of_server = {server: [run for run in runs if run["server"] == server] for server in servers}
+    lines = [f"### {load.title}", "",
+             f"| server | {load.item}s a second | processor time a {load.item} | to {BASE} | p50 | p99 | p99.9 | memory |",
+             "|---|---|---|---|---|---|---|---|"]
+    lines += [row(server, load, of_server[server], of_server.get(BASE)) for server in servers]
+    disk = [run["disk_bytes"] / run["readings"] for run in of_server.get("durable", []) if run.get("disk_bytes")]
+    if disk and load.item == "reading":
+        lines += ["", f"On disk while it runs, preallocated files included: {statistics.median(disk):.1f} bytes a reading."]
+    return lines
+
+
+def preface(results):
+    where, sync = results["machine"], results["sync_us"]
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    lines = [
+        f"{where['date']}, {where['cores']} cores of {where['model']}, {where['memory_gib']} GiB, {where['system']}, "
+        f"kernel {where['kernel']}.", f"{versions}.",
+        f"Rounds: {results['rounds']}, each of {results['duration']}; median (least to most). "
+        "Server on one core, load on the other; TLS everywhere, Thermograph checks a token too.",
+        f"A write of 16 KiB with fdatasync on this disk ({sync['file_system']}): median {sync['median']:.0f} us, "
+        f"p99 {sync['p99']:.0f} us ({sync['minimum']:.0f} to {sync['maximum']:.0f})."]
+    lines += [f"Left out: {TITLES[name]}: {why.splitlines()[0]}" for name, why in results["left_out"].items()]
+    lines += [f"Not counted: {trouble}" for trouble in results["troubles"]]
+    return [line for each in lines for line in (each, "")]
+
+
+def markdown(results):
+    lines = preface(results)
+    for load in loads.TABLE.values():
+        runs = [run for run in results["runs"] if run["load"] == load.name]
+        if runs:
+            lines += [*table(load, runs), ""]
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers as processes: started for one run, waited for, measured, ended by their process id."""
+import contextlib
+import dataclasses
+import itertools
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from lib import machine
+
+PORTS = itertools.cycle(range(53000, 53100))
+START_S = 20
+STOP_S = 20
+USAGE = 2  # the exit status
+
+
+class Trouble(Exception):
+    """Why a run does not count."""
+
+
+class Refused(Trouble):
+    """The server does not take its options."""
+
+
+@dataclasses.dataclass
+class Server:
+    name: str
+    command: object  # (address, data folder) -> list
+    access: list  # what `thermograph bench` needs to talk to it
+    verify: str  # how the bench counts what it holds
+    folder: pathlib.Path  # where data folders are made
+    is_durable: bool = False
+
+
+@dataclasses.dataclass
+class Process:
+    server: Server
+    address: str
+    process: subprocess.Popen
+    data: pathlib.Path
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def cpu_s(self):
+        """Processor time of all its threads so far."""
+        tasks = pathlib.Path(f"/proc/{self.pid}/task")
+        try:
+            return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        except FileNotFoundError:  # a kernel without this account
+            fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def disk_bytes(self):
+        return sum(path.stat().st_blocks * 512 for path in self.data.rglob("*") if path.is_file())
+
+
+def wait_until_ready(process, address, log):
+    host, port = address.split(":")
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            kind = Refused if process.returncode == USAGE else Trouble
+            raise kind(f"the server ended with status {process.returncode}: {log.read_text()[-500:].strip()}")
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        time.sleep(0.02)
+    raise Trouble(f"the server did not listen within {START_S} s")
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def running(server):
+    data = pathlib.Path(tempfile.mkdtemp(prefix="data-", dir=server.folder))
+    log = server.folder / f"{server.name}.log"
+    address = f"127.0.0.1:{next(PORTS)}"
+    with open(log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            machine.on_core(machine.SERVER_CORE, server.command(address, data)),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_until_ready(process, address, log)
+        yield Process(server, address, process, data)
+    finally:
+        end(process)
+        shutil.rmtree(data, ignore_errors=True)
