@@ -103,8 +103,10 @@ static const struct grpc_client_ops stream_ops = {
     .message = on_ack, .writable = on_stream_writable, .status = on_ack_status};
 
 static void begin_client_stream(struct bench_slot *slot) {
-    uint64_t n_sensors = bench_source_n_sensors(&slot->source);
-    slot->n_for_call = slot->worker->phase.readings_per_call * n_sensors;
+    const struct bench_phase *phase = &slot->worker->phase;
+    bool is_fill = phase->duration_ns == 0;
+    slot->n_for_call =
+        phase->readings_per_call * (is_fill ? bench_source_n_sensors(&slot->source) : 1);
     if (open_call(slot, "/SensorService/StreamSensorReadings", &stream_ops) == 0)
         on_stream_writable(slot->call);
 }

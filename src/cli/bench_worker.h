@@ -19,9 +19,9 @@
  */
 struct bench_phase {
     enum bench_kind kind;
-    uint64_t duration_ns;       /* 0: one operation for each stream */
-    double rate;                /* of operations a second, all threads together; 0: closed loop */
-    uint64_t readings_per_call; /* of each sensor */
+    uint64_t duration_ns; /* 0: it fills sensors; each stream makes one call for all of its own */
+    double rate;          /* of operations a second, all threads together; 0: closed loop */
+    uint64_t readings_per_call; /* fill: of each sensor */
 };
 
 /* What one phase came to. */
