@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/bench/run that need no servers: what it is told, what it refuses, what it prints."""
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/bench"))
 sys.dont_write_bytecode = True
-from lib import builds, loads, machine, report, servers  # noqa: E402
+from lib import builds, loads, machine, report, servers, stores  # noqa: E402
 
 
 def result(server, load="unary", **figures):
@@ -22,7 +23,7 @@ def results(*runs, **more):
         "machine": {"cores": 2, "model": "M", "memory_gib": 1, "kernel": "K", "system": "S", "date": "D"},
         "versions": {"thermograph": "1"}, "left_out": {}, "duration": "5s", "rounds": 3, "troubles": [],
         "sync_us": {"file_system": "ext4", "median": 200.0, "p99": 300.0, "minimum": 100.0, "maximum": 400.0},
-        "runs": list(runs), **more}
+        "runs": list(runs), "stores": [], **more}
 
 
 def test_the_table_has_ratios_and_the_spread():
@@ -43,6 +44,21 @@ def test_readings_are_told_in_nanoseconds_and_with_their_bytes_on_disk():
     text = report.markdown(results(result("durable", "client-stream", cpu_ns=123.4, disk_bytes=750)))
     assert "| 123 ns |" in text
     assert "7.5 bytes a reading" in text
+
+
+def test_stores_are_told_by_reading():
+    text = report.markdown(results(stores=[
+        {"store": "store-sqlite", "rate": 1e5, "cpu_ns": 6100.0, "readings": 10, "disk_bytes": 400}]))
+    assert re.search(r"SQLite.* \| 100,000 \| 6.10 us \| 40.0 \|", text)
+
+
+def test_each_copy_is_a_transaction(tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "ROWS_PER_TRANSACTION", 2)
+    csv = tmp_path / "a.csv"
+    csv.write_text("header\n1\n2\n3\n")
+    stores.write_copies(csv, tmp_path / "copy.sql")
+    assert re.findall(r"^(?:COPY|\d|\\\.)", (tmp_path / "copy.sql").read_text(), re.MULTILINE) == [
+        "COPY", "1", "2", "\\.", "COPY", "3", "\\."]
 
 
 def test_what_is_missing_is_named():

@@ -123,6 +123,8 @@ TABLE = {load.name: load for load in (
           ["--kind", "unary", "-c", "8", "-m", "32", "--rate", "2000"]),
     Bench("client-stream", "Client stream, 8 connections x 4 streams of 10,000 readings", "reading",
           ["--kind", "client-stream", *STREAMS]),
+    Bench("many", "Client stream to 1,000,000 sensors in turn, 8 connections x 4 streams of 10,000 readings", "reading",
+          ["--kind", "client-stream", "--sensors", "1000000", *STREAMS]),
     Bench("server-stream", "Server stream, 8 connections x 4 streams of 10,000 readings", "reading",
           ["--kind", "server-stream", *STREAMS]),
     Bench("chat", "Chat, 8 connections x 32 streams, one reading and its answer at a time", "message",

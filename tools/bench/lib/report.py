@@ -5,7 +5,9 @@ import statistics
 from lib import loads
 
 TITLES = {"memory": "Thermograph, in memory", "durable": "Thermograph, durable", "tonic": "tonic, in memory",
-          "grpc-cpp": "gRPC C++, in memory"}
+          "grpc-cpp": "gRPC C++, in memory", "store-durable": "Thermograph, durable, over TLS",
+          "store-sqlite": "SQLite, one row a reading, 10,000 a transaction, synced",
+          "store-postgresql": "PostgreSQL, COPY of 10,000 a transaction, fsync on"}
 BASE = "tonic"
 
 
@@ -59,6 +61,17 @@ def table(load, runs):
     return lines
 
 
+def stores_table(runs):
+    lines = ["### Data set A into stores", "",
+             "| store | readings a second | processor time a reading | bytes on disk a reading |", "|---|---|---|---|"]
+    for name in [name for name in TITLES if any(run["store"] == name for run in runs)]:
+        of_store = [run for run in runs if run["store"] == name]
+        disk = statistics.median(run["disk_bytes"] / run["readings"] for run in of_store)
+        lines.append(f"| {TITLES[name]} | {statistics.median(run['rate'] for run in of_store):,.0f} | "
+                     f"{spread([run['cpu_ns'] for run in of_store], time_of('call'))} | {disk:.1f} |")
+    return lines
+
+
 def preface(results):
     where, sync = results["machine"], results["sync_us"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
@@ -80,4 +93,6 @@ def markdown(results):
         runs = [run for run in results["runs"] if run["load"] == load.name]
         if runs:
             lines += [*table(load, runs), ""]
+    if results["stores"]:
+        lines += [*stores_table(results["stores"]), ""]
     return "\n".join(lines)
