@@ -49,7 +49,11 @@ def test_readings_are_told_in_nanoseconds_and_with_their_bytes_on_disk():
 def test_stores_are_told_by_reading():
     text = report.markdown(results(stores=[
         {"store": "store-sqlite", "rate": 1e5, "cpu_ns": 6100.0, "readings": 10, "disk_bytes": 400}]))
-    assert re.search(r"SQLite.* \| 100,000 \| 6.10 us \| 40.0 \|", text)
+    assert re.search(r"SQLite.* \| 100,000 \| 6.10 us \| 40.0 \|  \|  \|", text)
+    text = report.markdown(results(stores=[
+        {"store": "store-durable", "rate": 1e5, "cpu_ns": 100.0, "readings": 10, "disk_bytes": 15, "start_s": 0.5,
+         "rss_bytes": 2**25, "start_rss_bytes": 2**24}]))
+    assert "| 0.10 us | 1.5 | 32 MiB | 0.50 s, 16 MiB |" in text
 
 
 def test_each_copy_is_a_transaction(tmp_path, monkeypatch):

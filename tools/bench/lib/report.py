@@ -5,7 +5,8 @@ import statistics
 from lib import loads
 
 TITLES = {"memory": "Thermograph, in memory", "durable": "Thermograph, durable", "tonic": "tonic, in memory",
-          "grpc-cpp": "gRPC C++, in memory", "store-durable": "Thermograph, durable, over TLS",
+          "grpc-cpp": "gRPC C++, in memory", "store-durable": "Thermograph, durable, over TLS, 1,000 sensors",
+          "store-durable-10k": "the same, 10,000 sensors", "store-durable-1m": "the same, 1,000,000 sensors",
           "store-sqlite": "SQLite, one row a reading, 10,000 a transaction, synced",
           "store-postgresql": "PostgreSQL, COPY of 10,000 a transaction, fsync on"}
 BASE = "tonic"
@@ -52,24 +53,39 @@ def table(load, runs):
     servers = [server for server in TITLES if any(run["server"] == server for run in runs)]
     of_server = {server: [run for run in runs if run["server"] == server] for server in servers}
     lines = [f"### {load.title}", "",
-             f"| server | {load.item}s a second | processor time a {load.item} | to {BASE} | p50 | p99 | p99.9 | memory |",
+             f"| server | {load.item}s a second | processor time a {load.item} | to {BASE} "
+             "| p50 | p99 | p99.9 | memory |",
              "|---|---|---|---|---|---|---|---|"]
     lines += [row(server, load, of_server[server], of_server.get(BASE)) for server in servers]
     disk = [run["disk_bytes"] / run["readings"] for run in of_server.get("durable", []) if run.get("disk_bytes")]
-    if disk and load.item == "reading":
-        lines += ["", f"On disk while it runs, preallocated files included: {statistics.median(disk):.1f} bytes a reading."]
+    if disk and load.name in ("client-stream", "many"):
+        lines += ["", "On disk while it runs, preallocated files included: "
+                  f"{statistics.median(disk):.1f} bytes a reading."]
     return lines
+
+
+def store_row(name, runs):
+    def median(figure):
+        return statistics.median(map(figure, runs))
+    cells = [TITLES[name], f"{median(lambda run: run['rate']):,.0f}",
+             spread([run["cpu_ns"] for run in runs], time_of("call")),
+             f"{median(lambda run: run['disk_bytes'] / run['readings']):.1f}"]
+    if "start_s" in runs[0]:
+        cells += [f"{max(run['rss_bytes'] for run in runs) / 2**20:,.0f} MiB",
+                  f"{median(lambda run: run['start_s']):.2f} s, "
+                  f"{max(run['start_rss_bytes'] for run in runs) / 2**20:,.0f} MiB"]
+    else:
+        cells += ["", ""]
+    return f"| {' | '.join(cells)} |"
 
 
 def stores_table(runs):
     lines = ["### Data set A into stores", "",
-             "| store | readings a second | processor time a reading | bytes on disk a reading |", "|---|---|---|---|"]
-    for name in [name for name in TITLES if any(run["store"] == name for run in runs)]:
-        of_store = [run for run in runs if run["store"] == name]
-        disk = statistics.median(run["disk_bytes"] / run["readings"] for run in of_store)
-        lines.append(f"| {TITLES[name]} | {statistics.median(run['rate'] for run in of_store):,.0f} | "
-                     f"{spread([run['cpu_ns'] for run in of_store], time_of('call'))} | {disk:.1f} |")
-    return lines
+             "| store | readings a second | processor time a reading | bytes on disk a reading "
+             "| memory | start on it again |",
+             "|---|---|---|---|---|---|"]
+    return lines + [store_row(name, [run for run in runs if run["store"] == name])
+                    for name in TITLES if any(run["store"] == name for run in runs)]
 
 
 def preface(results):

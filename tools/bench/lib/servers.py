@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -57,6 +58,10 @@ class Process:
             fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def peak_rss_bytes(self):
+        found = re.search(r"^VmHWM:\s*(\d+) kB", pathlib.Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
+        return int(found.group(1)) * 1024
+
     def disk_bytes(self):
         return sum(path.stat().st_blocks * 512 for path in self.data.rglob("*") if path.is_file())
 
@@ -70,7 +75,7 @@ def wait_until_ready(process, address, log):
             raise kind(f"the server ended with status {process.returncode}: {log.read_text()[-500:].strip()}")
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
             return
-        time.sleep(0.02)
+        time.sleep(0.01)
     raise Trouble(f"the server did not listen within {START_S} s")
 
 
@@ -83,9 +88,8 @@ def end(process):
         process.wait()
 
 
-@contextlib.contextmanager
-def running(server):
-    data = pathlib.Path(tempfile.mkdtemp(prefix="data-", dir=server.folder))
+def start(server, data):
+    """A process that is ready. Its folder is the caller's."""
     log = server.folder / f"{server.name}.log"
     address = f"127.0.0.1:{next(PORTS)}"
     with open(log, "w", encoding="utf-8") as output:
@@ -94,7 +98,20 @@ def running(server):
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until_ready(process, address, log)
-        yield Process(server, address, process, data)
-    finally:
+    except Trouble:
         end(process)
+        raise
+    return Process(server, address, process, data)
+
+
+@contextlib.contextmanager
+def running(server):
+    data = pathlib.Path(tempfile.mkdtemp(prefix="data-", dir=server.folder))
+    try:
+        process = start(server, data)
+        try:
+            yield process
+        finally:
+            end(process.process)
+    finally:
         shutil.rmtree(data, ignore_errors=True)

@@ -33,24 +33,40 @@ def make_csv():
 
 # ---- Thermograph ----
 
-def send_data_set(server):
-    with servers.running(server) as process:
-        before = process.cpu_s()
-        command = [builds.PROGRAM, "simulate", "--dataset", "A", "--count", N_READINGS, "--kind", "client-stream",
-                   "--server", process.address, *server.access]
-        started = time.monotonic()
-        done = subprocess.run(machine.on_core(machine.LOAD_CORE, list(map(str, command))), capture_output=True,
-                              text=True, check=False, timeout=PATIENCE_S)
-        took = time.monotonic() - started
-        if done.returncode or f"{N_READINGS} readings kept" not in done.stderr:
-            raise servers.Trouble(done.stderr.strip())
-        cpu_s = process.cpu_s() - before
-        servers.end(process.process)  # what is open is written out
-        return {"readings": N_READINGS, "seconds": took, "cpu_seconds": cpu_s, "disk_bytes": process.disk_bytes()}
+def send_data_set(process, n_sensors, n_readings):
+    """Sends it as one client stream; how long it took."""
+    command = [builds.PROGRAM, "simulate", "--dataset", "A", "--sensors", n_sensors, "--count", n_readings,
+               "--kind", "client-stream", "--server", process.address, *process.server.access]
+    started = time.monotonic()
+    done = subprocess.run(machine.on_core(machine.LOAD_CORE, list(map(str, command))), capture_output=True,
+                          text=True, check=False, timeout=PATIENCE_S)
+    if done.returncode or f"{n_readings} readings kept" not in done.stderr:
+        raise servers.Trouble(done.stderr.strip())
+    return time.monotonic() - started
 
 
-def thermograph(_csv, _folder):
-    return send_data_set(builds.thermograph_durable(lambda words: None))
+def start_again(process):
+    """Seconds until a new server listens on what this one has left, and the memory that it needs for that."""
+    started = time.monotonic()
+    again = servers.start(process.server, process.data)
+    try:
+        return {"start_s": time.monotonic() - started, "start_rss_bytes": again.peak_rss_bytes()}
+    finally:
+        servers.end(again.process)
+
+
+def thermograph(n_sensors, n_readings):
+    """It is so much faster that it gets more readings, and so much smaller on disk that it needs more: the files
+    that it preallocates would be most of it."""
+    def write(_csv, _folder):
+        with servers.running(builds.thermograph_durable(lambda words: None)) as process:
+            before = process.cpu_s()
+            took = send_data_set(process, n_sensors, n_readings)
+            found = {"readings": n_readings, "seconds": took, "cpu_seconds": process.cpu_s() - before,
+                     "rss_bytes": process.peak_rss_bytes()}
+            servers.end(process.process)
+            return found | {"disk_bytes": process.disk_bytes()} | start_again(process)
+    return write
 
 
 # ---- SQLite ----
@@ -168,7 +184,9 @@ def postgresql(csv, folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-TABLE = {"store-durable": thermograph, "store-sqlite": sqlite, "store-postgresql": postgresql}
+TABLE = {
+    "store-durable": thermograph(1_000, 10_000_000), "store-durable-10k": thermograph(10_000, 2_000_000),
+    "store-durable-1m": thermograph(1_000_000, 4_000_000), "store-sqlite": sqlite, "store-postgresql": postgresql}
 
 
 def measure(name):
