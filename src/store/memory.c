@@ -20,6 +20,7 @@
 #include "store/backend.h"
 #include "store/limits.h"
 #include "store/names.h"
+#include "store/series.h"
 
 /* Readings inserted under one hold of a series' lock: some 10 microseconds. */
 #define MEMORY_SLICE 256
@@ -42,6 +43,10 @@ struct memory_cursor {
     struct series_walk walk;
 };
 
+static struct series *series_of(struct name *name) {
+    return CONTAINER_OF(name, struct series, id);
+}
+
 static struct memory *memory_of(struct store_backend *backend) {
     return CONTAINER_OF(backend, struct memory, backend);
 }
@@ -53,7 +58,7 @@ static int memory_publish(struct memory *memory, struct series *series) {
         return r;
     r = table_add(&memory->by_id, series);
     if (r == 0) {
-        r = names_add(&memory->names, series, &memory->budget);
+        r = names_add(&memory->names, &series->id, &memory->budget);
         if (r == 0)
             return 0;
         table_remove(&memory->by_id, series_id(series));
@@ -161,15 +166,15 @@ static void memory_commit(struct store_backend *backend, struct store_batch *con
 
 static int memory_cursor_open(struct store_backend *backend, const struct store_query *query,
                               struct store_cursor **out) {
-    struct series *series = names_find(&memory_of(backend)->names, query->sensor_id);
-    if (!series)
+    struct name *name = names_find(&memory_of(backend)->names, query->sensor_id);
+    if (!name)
         return STORE_E_NO_SENSOR;
     struct memory_cursor *cursor = mem_new(struct memory_cursor);
     if (!cursor)
         return -ENOMEM;
     cursor->cursor.ops = backend->ops;
-    cursor->series = series;
-    series_walk_init(&cursor->walk, series, query);
+    cursor->series = series_of(name);
+    series_walk_init(&cursor->walk, cursor->series, query);
     *out = &cursor->cursor;
     return 0;
 }
@@ -192,9 +197,9 @@ static int memory_statistics(struct store_backend *backend, const struct store_f
     names_walk_init(&walk, &memory_of(backend)->names, filter, bytes_of(NULL, 0));
     stats_init(stats);
     *n_sensors = 0;
-    for (struct series *series; (series = names_walk_next(&walk));) {
+    for (struct name *name; (name = names_walk_next(&walk));) {
         struct stats one;
-        series_stats(series, &one);
+        series_stats(series_of(name), &one);
         stats_merge(stats, &one);
         ++*n_sensors;
     }
@@ -205,13 +210,13 @@ static int memory_list(struct store_backend *backend, const struct store_filter 
                        struct store_page *page) {
     struct names_walk walk;
     names_walk_init(&walk, &memory_of(backend)->names, filter, page->after);
-    struct series *series = names_walk_next(&walk);
-    for (page->n = 0; series && page->n < page->max; series = names_walk_next(&walk)) {
+    struct name *name = names_walk_next(&walk);
+    for (page->n = 0; name && page->n < page->max; name = names_walk_next(&walk)) {
         struct store_sensor *sensor = &page->sensors[page->n++];
-        sensor->sensor_id = series_id(series);
-        series_stats(series, &sensor->stats);
+        sensor->sensor_id = name_bytes(name);
+        series_stats(series_of(name), &sensor->stats);
     }
-    page->more = series != NULL;
+    page->more = name != NULL;
     return 0;
 }
 

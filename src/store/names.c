@@ -20,7 +20,7 @@
 
 struct names_block {
     size_t n;
-    struct series *series[NAMES_BLOCK_MAX];
+    struct name *names[NAMES_BLOCK_MAX];
 };
 
 struct names_place {
@@ -54,12 +54,12 @@ static int bytes_compare(struct bytes a, struct bytes b) {
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* The first of the block's series whose id is `id` or after. */
+/* The first of the block's names that is `id` or after. */
 static size_t block_search(const struct names_block *block, struct bytes id) {
     size_t low = 0, high = block->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (bytes_compare(series_id(block->series[middle]), id) < 0)
+        if (bytes_compare(name_bytes(block->names[middle]), id) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -72,7 +72,7 @@ static struct names_place names_search(const struct names *names, struct bytes i
     size_t low = 0, high = names->n_blocks; /* blocks that start with `id` or before: [0, low) */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (bytes_compare(series_id(names->blocks[middle]->series[0]), id) <= 0)
+        if (bytes_compare(name_bytes(names->blocks[middle]->names[0]), id) <= 0)
             low = middle + 1;
         else
             high = middle;
@@ -111,13 +111,13 @@ static int names_split(struct names *names, struct names_place *place, struct bu
     bool is_newest = place->at == lower->n && place->block + 2 == names->n_blocks;
     upper->n = is_newest ? 0 : lower->n / 2;
     lower->n -= upper->n;
-    memcpy(upper->series, &lower->series[lower->n], upper->n * sizeof(struct series *));
+    memcpy(upper->names, &lower->names[lower->n], upper->n * sizeof(struct name *));
     if (is_newest || place->at > lower->n)
         *place = (struct names_place){place->block + 1, place->at - lower->n};
     return 0;
 }
 
-static int names_insert(struct names *names, struct names_place place, struct series *series,
+static int names_insert(struct names *names, struct names_place place, struct name *name,
                         struct budget *budget) {
     int r = 0;
     if (names->n_blocks == 0)
@@ -127,32 +127,32 @@ static int names_insert(struct names *names, struct names_place place, struct se
     if (r)
         return r;
     struct names_block *block = names->blocks[place.block];
-    memmove(&block->series[place.at + 1], &block->series[place.at],
-            (block->n - place.at) * sizeof(struct series *));
-    block->series[place.at] = series;
+    memmove(&block->names[place.at + 1], &block->names[place.at],
+            (block->n - place.at) * sizeof(struct name *));
+    block->names[place.at] = name;
     block->n++;
     names->n++;
     return 0;
 }
 
-int names_add(struct names *names, struct series *series, struct budget *budget) {
+int names_add(struct names *names, struct name *name, struct budget *budget) {
     if (names->n == names->max)
         return NAMES_E_FULL;
-    struct names_place place = names_search(names, series_id(series));
+    struct names_place place = names_search(names, name_bytes(name));
     pthread_rwlock_wrlock(&names->lock);
-    int r = names_insert(names, place, series, budget);
+    int r = names_insert(names, place, name, budget);
     pthread_rwlock_unlock(&names->lock);
     return r;
 }
 
-struct series *names_find(struct names *names, struct bytes id) {
-    struct series *found = NULL;
+struct name *names_find(struct names *names, struct bytes id) {
+    struct name *found = NULL;
     pthread_rwlock_rdlock(&names->lock);
     if (names->n > 0) {
         struct names_place place = names_search(names, id);
         const struct names_block *block = names->blocks[place.block];
-        if (place.at < block->n && bytes_equal(series_id(block->series[place.at]), id))
-            found = block->series[place.at];
+        if (place.at < block->n && bytes_equal(name_bytes(block->names[place.at]), id))
+            found = block->names[place.at];
     }
     pthread_rwlock_unlock(&names->lock);
     return found;
@@ -194,13 +194,13 @@ static void walk_fill(struct names_walk *walk) {
             place = (struct names_place){place.block + 1, 0};
             continue;
         }
-        struct series *series = block->series[place.at++];
-        if (!walk->is_from_skipped || !bytes_equal(series_id(series), walk->from))
-            walk->slice[walk->n++] = series;
+        struct name *name = block->names[place.at++];
+        if (!walk->is_from_skipped || !bytes_equal(name_bytes(name), walk->from))
+            walk->slice[walk->n++] = name;
     }
     pthread_rwlock_unlock(&names->lock);
     if (walk->n > 0) {
-        walk->from = series_id(walk->slice[walk->n - 1]);
+        walk->from = name_bytes(walk->slice[walk->n - 1]);
         walk->is_from_skipped = true;
     }
 }
@@ -209,18 +209,18 @@ static bool is_beyond(const struct names_walk *walk, struct bytes id) {
     return !starts_with(id, walk->prefix) || (walk->is_whole && id.len > walk->prefix.len);
 }
 
-struct series *names_walk_next(struct names_walk *walk) {
+struct name *names_walk_next(struct names_walk *walk) {
     while (!walk->is_at_end) {
         if (walk->at == walk->n)
             walk_fill(walk);
-        struct series *series = walk->n > 0 ? walk->slice[walk->at++] : NULL;
-        if (!series || is_beyond(walk, series_id(series))) {
+        struct name *name = walk->n > 0 ? walk->slice[walk->at++] : NULL;
+        if (!name || is_beyond(walk, name_bytes(name))) {
             walk->is_at_end = true;
             return NULL;
         }
-        if (glob_matches(walk->filter.pattern, series_id(series)) &&
-            glob_matches(walk->filter.allowed, series_id(series)))
-            return series;
+        if (glob_matches(walk->filter.pattern, name_bytes(name)) &&
+            glob_matches(walk->filter.allowed, name_bytes(name)))
+            return name;
     }
     return NULL;
 }

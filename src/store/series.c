@@ -22,8 +22,8 @@ int series_new(struct bytes id, struct budget *budget, struct series **out) {
         return -ENOMEM;
     pthread_mutex_init(&series->lock, NULL);
     stats_init(&series->stats);
-    series->id_len = (uint32_t)id.len;
-    memcpy(series->id, id.data, id.len);
+    series->id.len = (uint32_t)id.len;
+    memcpy(series->id.text, id.data, id.len);
     *out = series;
     return 0;
 }
@@ -34,7 +34,7 @@ void series_free(struct series *series, struct budget *budget) {
     blocks_fini(&series->blocks, budget);
     repeats_free(series->repeats, budget);
     pthread_mutex_destroy(&series->lock);
-    budget_free(budget, series, sizeof(*series) + series->id_len);
+    budget_free(budget, series, sizeof(*series) + series->id.len);
 }
 
 static bool same_time(struct stats_instant a, struct stats_instant b) {

@@ -5,6 +5,7 @@
 #include "proto/reading.h"
 #include "store/batch.h"
 #include "store/blocks.h"
+#include "store/names.h"
 #include "store/repeats.h"
 
 /*
@@ -16,8 +17,7 @@ struct series {
     struct blocks blocks;
     struct stats stats;
     struct repeats *repeats; /* NULL until a group of equal time is large; the writer's alone */
-    uint32_t id_len;
-    uint8_t id[];
+    struct name id;
 };
 
 enum {
@@ -31,7 +31,7 @@ MUST_USE int series_new(struct bytes id, struct budget *budget, struct series **
 void series_free(struct series *series, struct budget *budget);
 
 static inline struct bytes series_id(const struct series *series) {
-    return bytes_of(series->id, series->id_len);
+    return name_bytes(&series->id);
 }
 
 /* The writer thread, with the lock held if other threads know the series. 0, SERIES_E_REPEAT or
