@@ -3,17 +3,12 @@
 #include <stdbool.h>
 
 #include "store/budget.h"
-#include "store/stats.h"
+#include "store/kept.h"
 
 /*
  * Readings of one sensor in order of time, equal times in order of arrival. A reading newer than
  * all is added at the end; a late one moves at most the rest of its block.
  */
-struct kept {
-    struct stats_instant time;
-    uint64_t sequence;
-    double temperature;
-};
 
 /* Readings in a block. A late reading moves half of them on the average, 16 KiB: about what one
  * memory latency costs anyway. */
