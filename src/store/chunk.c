@@ -197,21 +197,24 @@ static void choose_head(const struct chunk *chunk, const struct kept *reading,
         *head = (struct chunk_head){.format = chunk->format};
 }
 
-static int append_slowly(struct chunk *chunk, const struct kept *reading, unsigned lacking,
-                         struct chunk_coded *coded) {
+/* Not inlined, so that the plain way keeps its registers. */
+__attribute__((noinline)) static int append_slowly(struct chunk *chunk,
+                                                   const struct kept *reading) {
+    struct chunk_coded coded;
+    unsigned lacking = chunk_code(&chunk->past, &chunk->format, reading, &coded);
     struct chunk_head head = {.has = (uint8_t)lacking, .format = chunk->format};
     struct chunk_window window = chunk->window;
-    choose_head(chunk, reading, coded, &window, &head);
+    choose_head(chunk, reading, &coded, &window, &head);
     int r = reserve(chunk, chunk_head_bits(&head) + chunk_fields_bits(&head.format));
     if (r)
         return err_trace(r);
     if (head.has)
-        (void)chunk_code(&chunk->past, &head.format, reading, coded);
-    put_slowly(chunk, &head, coded, reading);
+        (void)chunk_code(&chunk->past, &head.format, reading, &coded);
+    put_slowly(chunk, &head, &coded, reading);
     chunk_format_move(&chunk->format, &head);
     if (lacking && head.how == CHUNK_FROM_NOW && head.format.time_mode != CHUNK_TIME_WHOLE)
-        chunk_window_see(&window, &chunk->format, coded);
-    chunk_past_move(&chunk->past, &head, &coded->numbers, reading);
+        chunk_window_see(&window, &chunk->format, &coded);
+    chunk_past_move(&chunk->past, &head, &coded.numbers, reading);
     chunk->window = window;
     return 0;
 }
@@ -222,6 +225,24 @@ static inline void put_plain(struct chunk *chunk, const struct chunk_coded *code
     put(chunk, (word << format->time_width | coded->time) << 1, 1U + format->n_field_bits);
 }
 
+/* chunk_past_move() when there is no head. */
+static inline void past_move_plain(struct chunk *chunk, const struct chunk_numbers *numbers,
+                                   const struct kept *reading) {
+    struct chunk_past *past = &chunk->past;
+    past->seconds = reading->time.seconds;
+    past->nanos = reading->time.nanos;
+    past->sequence = reading->sequence;
+    past->n++;
+    past->delta_ns = numbers->delta_ns;
+    past->step = numbers->step;
+    if (chunk->format.value_kind == CHUNK_VALUE_BITS) {
+        past->bits = chunk_bits_of(reading->temperature);
+        return;
+    }
+    past->units = numbers->units;
+    past->scale = chunk->format.value_scale;
+}
+
 int chunk_append(struct chunk *chunk, const struct kept *reading) {
     if (chunk->past.n == CHUNK_MAX_READINGS)
         return CHUNK_E_FULL;
@@ -229,15 +250,12 @@ int chunk_append(struct chunk *chunk, const struct kept *reading) {
     unsigned lacking = chunk_code(&chunk->past, &chunk->format, reading, &coded);
     if (lacking || chunk->format.n_field_bits >= CHUNK_WORD_BITS ||
         chunk_window_is_last(&chunk->window))
-        return append_slowly(chunk, reading, lacking, &coded);
+        return append_slowly(chunk, reading);
     int r = reserve(chunk, 0);
     if (r)
         return err_trace(r);
-    static const struct chunk_head plain; /* `how` means nothing when it `has` nothing */
-    struct chunk_head head = plain;
-    head.format = chunk->format;
     put_plain(chunk, &coded);
     chunk_window_see(&chunk->window, &chunk->format, &coded);
-    chunk_past_move(&chunk->past, &head, &coded.numbers, reading);
+    past_move_plain(chunk, &coded.numbers, reading);
     return 0;
 }

@@ -69,6 +69,7 @@ static inline bool chunk_code_time(const struct chunk_format *format, struct chu
 
 static inline bool chunk_decimal_units(double value, unsigned scale, uint64_t *units) {
     double exact = value * chunk_tens[scale];
+    *units = 0;
     if (!(fabs(exact) < CHUNK_MAX_UNITS))
         return false;
     *units = (uint64_t)(int64_t)(exact + copysign(0.5, exact));
@@ -91,8 +92,10 @@ static inline bool chunk_code_value(const struct chunk_past *past,
 }
 
 /* Gives the fields that do not fit, as CHUNK_HAS_ bits; 0: all do. */
-static inline unsigned chunk_code(const struct chunk_past *past, const struct chunk_format *format,
-                                  const struct kept *reading, struct chunk_coded *coded) {
+__attribute__((always_inline)) static inline unsigned chunk_code(const struct chunk_past *past,
+                                                                 const struct chunk_format *format,
+                                                                 const struct kept *reading,
+                                                                 struct chunk_coded *coded) {
     unsigned lacking = 0;
     if (!chunk_delta(past, reading->time, &coded->numbers.delta_ns))
         lacking = CHUNK_HAS_TIME;
