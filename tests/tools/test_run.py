@@ -53,3 +53,26 @@ def test_pytest_cases_count_by_outcome(driver, tmp_path):
     driver.count_junit(report, tally)
     assert str(tally) == "1 passed, 2 failed, 1 skipped"
     assert tally.skipped == ["m.d: needs grpcurl"]
+
+
+def test_a_fuzzer_that_breaks_is_a_failure_and_shows_why(driver, monkeypatch, tmp_path, capsys):
+    (tmp_path / "tests/fuzz").mkdir(parents=True)
+    for name in ("fuzz_good.c", "fuzz_bad.c", "meson.build"):
+        (tmp_path / "tests/fuzz" / name).touch()
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        return (77, "AddressSanitizer: heap-buffer-overflow") if "bad" in command[0] else (0, "")
+
+    monkeypatch.setattr(driver, "ROOT", tmp_path)
+    monkeypatch.setattr(driver, "run", run)
+    assert str(driver.fuzz("build-fuzz", 3)) == "1 passed, 1 failed"
+    assert "heap-buffer-overflow" in capsys.readouterr().out
+    assert all("-max_total_time=3" in command for command in commands if "tests/fuzz" in command[0])
+
+
+def test_fuzzers_that_do_not_build_are_a_failure(driver, monkeypatch, tmp_path):
+    monkeypatch.setattr(driver, "ROOT", tmp_path)
+    monkeypatch.setattr(driver, "run", lambda command, **_: (1, "no clang"))
+    assert str(driver.fuzz("build-fuzz", 3)) == "0 passed, 1 failed"
