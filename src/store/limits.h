@@ -28,3 +28,13 @@
 /* Sensors. A sensor costs some 400 bytes; ten million are 4 GB, more than one machine is meant for.
  */
 #define STORE_MAX_SENSORS 10000000
+
+/*
+ * Readings in one commit, which is one record of the journal: what four workers' batches hold.
+ * Beyond that a larger commit makes no reading cheaper and only lets the first of them wait longer.
+ */
+#define STORE_COMMIT_MAX_READINGS 65536
+
+/* Spare segments of the journal that are kept to be used again: one that is taken next, and one
+ * more for when the keeper is late. */
+#define STORE_SPARE_SEGMENTS 2

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a crash may leave, and why it does no harm:
+ *
+ * - a spare under `journal-spare-N`, whole or not: unlinked at the next start;
+ * - a released segment that is still there under its name: everything in it is before the position
+ *   from which the next start reads;
+ * - a taken segment that has its new name and not its new head: the name is synced before the head
+ *   is written, and the head before the first record, so there is no record in it.
+ */
+#include "store/journal_segments.h"
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "store/limits.h"
+
+static struct journal_segment *segment_of(struct list *link) {
+    return CONTAINER_OF(link, struct journal_segment, link);
+}
+
+void journal_segments_init(struct journal_segments *segments, struct files *files,
+                           uint64_t segment_bytes) {
+    *segments = (struct journal_segments){.files = files, .segment_bytes = segment_bytes};
+    pthread_mutex_init(&segments->lock, NULL);
+    list_init(&segments->in_use);
+    list_init(&segments->spares);
+}
+
+static void free_all(struct list *list) {
+    for (struct list *link; (link = list_pop(list));)
+        mem_free(segment_of(link));
+}
+
+void journal_segments_fini(struct journal_segments *segments) {
+    free_all(&segments->in_use);
+    free_all(&segments->spares);
+    pthread_mutex_destroy(&segments->lock);
+}
+
+/* ---- at the start ---- */
+
+static struct journal_segment *segment_new(struct journal_name name, uint64_t base) {
+    struct journal_segment *segment = mem_new(struct journal_segment);
+    if (!segment)
+        return NULL;
+    list_init(&segment->link);
+    segment->base = base;
+    segment->name = name;
+    return segment;
+}
+
+/* Directories give names in any order; newest segments are looked at first. */
+static void insert_in_order(struct list *in_use, struct journal_segment *segment) {
+    struct list *before = in_use->prev;
+    while (before != in_use && segment_of(before)->base > segment->base)
+        before = before->prev;
+    list_append(before->next, &segment->link);
+}
+
+static int found_name(void *user, const char *name) {
+    struct journal_segments *segments = user;
+    struct journal_name copy = {""};
+    uint64_t base = 0;
+    bool is_spare = journal_name_is_spare(name);
+    if ((!is_spare && !journal_name_parse(name, &base)) || strlen(name) >= sizeof(copy.text))
+        return 0;
+    memcpy(copy.text, name, strlen(name));
+    struct journal_segment *segment = segment_new(copy, base);
+    if (!segment)
+        return -ENOMEM;
+    if (is_spare)
+        list_append(&segments->spares, &segment->link);
+    else
+        insert_in_order(&segments->in_use, segment);
+    return 0;
+}
+
+int journal_segments_find(struct journal_segments *segments) {
+    struct files *files = segments->files;
+    int r = files->ops->list(files, found_name, segments);
+    LIST_FOR_EACH (link, &segments->spares) {
+        if (r == 0)
+            r = files->ops->unlink(files, segment_of(link)->name.text);
+    }
+    free_all(&segments->spares);
+    return r;
+}
+
+int journal_segments_drop_last(struct journal_segments *segments) {
+    struct journal_segment *last = segment_of(segments->in_use.prev);
+    int r = segments->files->ops->unlink(segments->files, last->name.text);
+    if (r)
+        return err_trace(r);
+    segments->size_bytes -= last->size_bytes;
+    list_unlink(&last->link);
+    mem_free(last);
+    return 0;
+}
+
+void journal_segments_measure(struct journal_segments *segments, struct journal_segment *segment,
+                              uint64_t size_bytes) {
+    segments->size_bytes += size_bytes - segment->size_bytes;
+    segment->size_bytes = size_bytes;
+}
+
+struct journal_segment *journal_segments_next(const struct journal_segments *segments,
+                                              const struct journal_segment *segment) {
+    struct list *next = segment->link.next;
+    return next == &segments->in_use ? NULL : segment_of(next);
+}
+
+/* ---- making ---- */
+
+static int fill_and_sync(struct journal_segments *segments, struct file *file, uint64_t size) {
+    int r = journal_fill(file, 0, size);
+    if (r == 0)
+        r = file->ops->sync(file);
+    if (r == 0)
+        r = segments->files->ops->sync_names(segments->files);
+    return r;
+}
+
+/* Makes the file, full of zeros that are on the disk. A file that is not whole is taken away. */
+static int make_file(struct journal_segments *segments, const char *name, uint64_t size) {
+    struct files *files = segments->files;
+    struct file *file;
+    int r = files->ops->open(files, name, FILES_CREATE, &file);
+    if (r)
+        return err_trace(r);
+    r = fill_and_sync(segments, file, size);
+    file->ops->close(file);
+    if (r)
+        (void)files->ops->unlink(files, name); /* what went wrong first is what counts */
+    return r;
+}
+
+static void add_spare(struct journal_segments *segments, struct journal_segment *segment) {
+    pthread_mutex_lock(&segments->lock);
+    list_append(&segments->spares, &segment->link);
+    segments->n_spares++;
+    pthread_mutex_unlock(&segments->lock);
+}
+
+/* Whether a spare is wanted; then `*number` is for its name. */
+static bool spare_is_wanted(struct journal_segments *segments, uint64_t *number) {
+    pthread_mutex_lock(&segments->lock);
+    bool is_wanted = segments->n_spares == 0;
+    *number = segments->n_made += is_wanted;
+    pthread_mutex_unlock(&segments->lock);
+    return is_wanted;
+}
+
+int journal_segments_prepare(struct journal_segments *segments) {
+    uint64_t number;
+    if (!spare_is_wanted(segments, &number))
+        return 0;
+    CLEANUP(mem_freep)
+    struct journal_segment *segment = segment_new(journal_name_of_spare(number), 0);
+    if (!segment)
+        return -ENOMEM;
+    int r = make_file(segments, segment->name.text, segments->segment_bytes);
+    if (r)
+        return err_trace(r);
+    journal_segments_measure(segments, segment, segments->segment_bytes);
+    add_spare(segments, STEAL(segment));
+    return 0;
+}
+
+/* ---- taking ---- */
+
+static struct journal_segment *take_spare(struct journal_segments *segments) {
+    pthread_mutex_lock(&segments->lock);
+    struct list *link = list_pop(&segments->spares);
+    segments->n_spares -= link != NULL;
+    pthread_mutex_unlock(&segments->lock);
+    return link ? segment_of(link) : NULL;
+}
+
+static void add_in_use(struct journal_segments *segments, struct journal_segment *segment) {
+    pthread_mutex_lock(&segments->lock);
+    list_append(&segments->in_use, &segment->link);
+    pthread_mutex_unlock(&segments->lock);
+}
+
+/* Gives a spare its name, for good. */
+static int name_spare(struct journal_segments *segments, struct journal_segment *segment,
+                      uint64_t base) {
+    struct files *files = segments->files;
+    struct journal_name name = journal_name_of(base);
+    segment->base = base; /* first, since what is before it counts as released by it */
+    int r = files->ops->rename(files, segment->name.text, name.text);
+    if (r)
+        return err_trace(r);
+    segment->name = name;
+    return files->ops->sync_names(files);
+}
+
+static int make_in_use(struct journal_segments *segments, uint64_t base, uint64_t size,
+                       struct journal_segment **out) {
+    CLEANUP(mem_freep) struct journal_segment *segment = segment_new(journal_name_of(base), base);
+    if (!segment)
+        return -ENOMEM;
+    int r = make_file(segments, segment->name.text, size);
+    if (r)
+        return err_trace(r);
+    journal_segments_measure(segments, segment, size);
+    *out = STEAL(segment);
+    return 0;
+}
+
+/* A segment in use that has its name and not its head. */
+static int take_segment(struct journal_segments *segments, uint64_t base, size_t record_bytes,
+                        struct journal_segment **out) {
+    uint64_t size = JOURNAL_HEAD_BYTES + record_bytes;
+    if (size > segments->segment_bytes)
+        return make_in_use(segments, base, size, out);
+    *out = take_spare(segments);
+    if (!*out)
+        return make_in_use(segments, base, segments->segment_bytes, out);
+    return name_spare(segments, *out, base);
+}
+
+static int write_head(const struct journal_place *place) {
+    uint8_t page[JOURNAL_HEAD_BYTES];
+    journal_head_encode(&place->head, page);
+    int r = place->file->ops->write(place->file, 0, page, sizeof(page));
+    return r ? r : place->file->ops->sync(place->file);
+}
+
+static int open_place(struct journal_segments *segments, const struct journal_segment *segment,
+                      struct journal_place *place) {
+    struct files *files = segments->files;
+    place->head.base = segment->base;
+    place->size_bytes = segment->size_bytes;
+    int r = random_bytes(&place->head.salt, sizeof(place->head.salt));
+    if (r == 0)
+        r = files->ops->open(files, segment->name.text, FILES_WRITE, &place->file);
+    if (r)
+        return err_trace(r);
+    r = write_head(place);
+    if (r) {
+        place->file->ops->close(place->file);
+        place->file = NULL;
+    }
+    return r;
+}
+
+int journal_segments_take(struct journal_segments *segments, uint64_t base, size_t record_bytes,
+                          struct journal_place *place) {
+    struct journal_segment *segment = NULL;
+    int r = take_segment(segments, base, record_bytes, &segment);
+    if (r == 0)
+        r = open_place(segments, segment, place);
+    if (segment)
+        add_in_use(segments, segment);
+    return r;
+}
+
+/* ---- releasing ---- */
+
+/* Takes the oldest segment out if all of it is before `position`; never the one that is written. */
+static struct journal_segment *take_released(struct journal_segments *segments, uint64_t position) {
+    struct journal_segment *oldest = NULL;
+    pthread_mutex_lock(&segments->lock);
+    struct list *first = segments->in_use.next;
+    if (first != segments->in_use.prev && segment_of(first->next)->base <= position) {
+        oldest = segment_of(first);
+        list_unlink(first);
+    }
+    pthread_mutex_unlock(&segments->lock);
+    return oldest;
+}
+
+static void put_back(struct journal_segments *segments, struct journal_segment *oldest) {
+    pthread_mutex_lock(&segments->lock);
+    list_append(segments->in_use.next, &oldest->link);
+    pthread_mutex_unlock(&segments->lock);
+}
+
+static bool keep_as_spare(struct journal_segments *segments, struct journal_segment *segment) {
+    if (segment->size_bytes != segments->segment_bytes)
+        return false;
+    pthread_mutex_lock(&segments->lock);
+    bool is_kept = segments->n_spares < STORE_SPARE_SEGMENTS;
+    if (is_kept) {
+        list_append(&segments->spares, &segment->link);
+        segments->n_spares++;
+    }
+    pthread_mutex_unlock(&segments->lock);
+    return is_kept;
+}
+
+int journal_segments_release(struct journal_segments *segments, uint64_t position) {
+    struct files *files = segments->files;
+    for (struct journal_segment *oldest; (oldest = take_released(segments, position));) {
+        if (keep_as_spare(segments, oldest))
+            continue;
+        int r = files->ops->unlink(files, oldest->name.text);
+        if (r) {
+            put_back(segments, oldest);
+            return err_trace(r);
+        }
+        segments->size_bytes -= oldest->size_bytes;
+        mem_free(oldest);
+    }
+    return 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "store/journal_segment.h"
+
+/*
+ * The segment files of a journal: those in use, oldest first, and the spare ones.
+ *
+ * A spare is a whole file of written blocks, so that writing over it needs no sync of the file
+ * system's own records: made by the keeper, or released and kept. It lies there under its old name
+ * until the writer takes it:
+ *
+ *     journal-spare-N ──made──┐                     ┌─ enough spares ──> unlinked
+ *                           spare ──taken──> in use ┴─ released ──> spare
+ *
+ * The lock is held for a few pointers, never across I/O.
+ */
+struct journal_segment {
+    struct list link;
+    uint64_t base; /* in use: position of its first record */
+    uint64_t size_bytes;
+    struct journal_name name;
+};
+
+struct journal_segments {
+    struct files *files;
+    uint64_t segment_bytes; /* size of a file */
+    pthread_mutex_t lock;
+    struct list in_use; /* the last is the one that is written */
+    struct list spares;
+    size_t n_spares;
+    uint64_t n_made;
+    _Atomic uint64_t size_bytes; /* of all */
+};
+
+/* A segment that is ready for records: its file and head. */
+struct journal_place {
+    struct file *file;
+    struct journal_head head;
+    uint64_t size_bytes;
+};
+
+/* Borrows `files`. */
+void journal_segments_init(struct journal_segments *segments, struct files *files,
+                           uint64_t segment_bytes);
+void journal_segments_fini(struct journal_segments *segments);
+
+/* Finds what is in the directory; sizes are not known yet. Spares that a crash has left, finished
+ * or not, are unlinked. 0 or a negated errno. */
+MUST_USE int journal_segments_find(struct journal_segments *segments);
+
+/* Before other threads: the last one is no segment after all. 0 or a negated errno. */
+MUST_USE int journal_segments_drop_last(struct journal_segments *segments);
+
+/* Before other threads: sets the size of one. */
+void journal_segments_measure(struct journal_segments *segments, struct journal_segment *segment,
+                              uint64_t size_bytes);
+
+/* The segment behind this one, or NULL. Before other threads. */
+struct journal_segment *journal_segments_next(const struct journal_segments *segments,
+                                              const struct journal_segment *segment);
+
+/* The writer: the next segment, from `base` on, for a first record of `record_bytes`. Its head and
+ * name are synced. 0 or a negated errno. */
+MUST_USE int journal_segments_take(struct journal_segments *segments, uint64_t base,
+                                   size_t record_bytes, struct journal_place *place);
+
+/* The keeper: as journal_release() and journal_prepare(). */
+MUST_USE int journal_segments_release(struct journal_segments *segments, uint64_t position);
+MUST_USE int journal_segments_prepare(struct journal_segments *segments);
