@@ -62,7 +62,14 @@ static uint64_t unzigzag(uint64_t value) {
     return value >> 1 ^ (0 - (value & 1));
 }
 
+/* Up to two bytes without a branch: whether one is enough is as good as random for temperatures. */
 static uint8_t *put_varint(uint8_t *to, uint64_t value) {
+    if (value < 0x4000) {
+        bool has_two = value >= 0x80;
+        to[0] = (uint8_t)(value | (uint64_t)has_two << 7);
+        to[1] = (uint8_t)(value >> 7);
+        return to + 1 + has_two;
+    }
     for (; value >= 0x80; value >>= 7)
         *to++ = (uint8_t)(value | 0x80);
     *to++ = (uint8_t)value;
@@ -79,7 +86,12 @@ void journal_encoder_init(struct journal_encoder *encoder) {
 }
 
 static int reserve(struct buf *out, size_t n, uint8_t **to) {
-    int r = buf_reserve(out, n + JOURNAL_PADDING_BYTES, to);
+    n += JOURNAL_PADDING_BYTES;
+    if (n <= out->cap - out->end) {
+        *to = out->data + out->end;
+        return 0;
+    }
+    int r = buf_reserve(out, n, to);
     return r == BUF_E_FULL ? -ENOMEM : r;
 }
 
@@ -100,40 +112,41 @@ int journal_encode_sensor(struct buf *out, uint32_t number, struct bytes id) {
 
 /* ---- time ---- */
 
-static bool step_is_short(const struct journal_trail *trail) {
-    return trail->step_seconds + STEP_MAX_SECONDS < 2 * STEP_MAX_SECONDS;
+static bool step_is_short(struct journal_step step) {
+    return step.seconds + STEP_MAX_SECONDS < 2 * STEP_MAX_SECONDS;
 }
 
-static int64_t step_in_nanos(const struct journal_trail *trail) {
-    return (int64_t)trail->step_seconds * NANOS_PER_SECOND + trail->step_nanos;
+static int64_t step_in_nanos(struct journal_step step) {
+    return (int64_t)step.seconds * NANOS_PER_SECOND + step.nanos;
 }
 
-static void trail_step_to(struct journal_trail *trail, struct stats_instant time) {
-    trail->step_seconds = (uint64_t)time.seconds - (uint64_t)trail->last.time.seconds;
-    trail->step_nanos = time.nanos - trail->last.time.nanos;
-    if (trail->step_nanos < 0) {
-        trail->step_nanos += NANOS_PER_SECOND;
-        trail->step_seconds--;
-    }
+static struct journal_step step_between(struct stats_instant from, struct stats_instant to) {
+    int32_t nanos = to.nanos - from.nanos;
+    bool is_below = nanos < 0;
+    return (struct journal_step){
+        .seconds = (uint64_t)to.seconds - (uint64_t)from.seconds - is_below,
+        .nanos = nanos + (is_below ? NANOS_PER_SECOND : 0),
+    };
 }
 
 static uint8_t *put_time(struct journal_trail *trail, uint8_t *to, uint8_t *tag,
                          struct stats_instant time) {
-    struct journal_trail before = *trail;
-    trail_step_to(trail, time);
-    if (trail->step_nanos == before.step_nanos) {
-        if (trail->step_seconds == before.step_seconds)
+    struct journal_step before = trail->step;
+    struct journal_step step = step_between(trail->last.time, time);
+    trail->step = step;
+    if (step.nanos == before.nanos) {
+        if (step.seconds == before.seconds)
             return to;
         *tag |= TIME_SECONDS;
-        return put_varint(to, zigzag(trail->step_seconds - before.step_seconds));
+        return put_varint(to, zigzag(step.seconds - before.seconds));
     }
-    if (step_is_short(trail) && step_is_short(&before)) {
+    if (step_is_short(step) && step_is_short(before)) {
         *tag |= TIME_NANOS;
-        return put_varint(to, zigzag((uint64_t)(step_in_nanos(trail) - step_in_nanos(&before))));
+        return put_varint(to, zigzag((uint64_t)(step_in_nanos(step) - step_in_nanos(before))));
     }
     *tag |= TIME_STEP;
-    to = put_varint(to, zigzag(trail->step_seconds));
-    return put_varint(to, (uint64_t)trail->step_nanos);
+    to = put_varint(to, zigzag(step.seconds));
+    return put_varint(to, (uint64_t)step.nanos);
 }
 
 /* ---- temperature ---- */
@@ -142,7 +155,7 @@ static bool units_of(double temperature, unsigned decimals, int64_t *units) {
     double scaled = temperature * powers_of_ten[decimals];
     if (!(scaled > -UNITS_MAX && scaled < UNITS_MAX))
         return false;
-    *units = (int64_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+    *units = (int64_t)(scaled + __builtin_copysign(0.5, scaled));
     return bits_of((double)*units / powers_of_ten[decimals]) == bits_of(temperature);
 }
 
@@ -264,13 +277,13 @@ static int get_step_nanos(struct bytes *rest, struct journal_trail *trail) {
     uint64_t change;
     int64_t nanos;
     int r = get_varint(rest, &change);
-    if (r || !step_is_short(trail) ||
-        __builtin_add_overflow(step_in_nanos(trail), (int64_t)unzigzag(change), &nanos))
+    if (r || !step_is_short(trail->step) ||
+        __builtin_add_overflow(step_in_nanos(trail->step), (int64_t)unzigzag(change), &nanos))
         return -EBADMSG;
     int64_t rest_nanos = nanos % NANOS_PER_SECOND;
     bool is_below = rest_nanos < 0;
-    trail->step_seconds = (uint64_t)(nanos / NANOS_PER_SECOND - is_below);
-    trail->step_nanos = (int32_t)(rest_nanos + (is_below ? NANOS_PER_SECOND : 0));
+    trail->step.seconds = (uint64_t)(nanos / NANOS_PER_SECOND - is_below);
+    trail->step.nanos = (int32_t)(rest_nanos + (is_below ? NANOS_PER_SECOND : 0));
     return 0;
 }
 
@@ -281,8 +294,8 @@ static int get_step(struct bytes *rest, struct journal_trail *trail) {
         r = get_varint(rest, &nanos);
     if (r || nanos >= NANOS_PER_SECOND)
         return -EBADMSG;
-    trail->step_seconds = unzigzag(seconds);
-    trail->step_nanos = (int32_t)nanos;
+    trail->step.seconds = unzigzag(seconds);
+    trail->step.nanos = (int32_t)nanos;
     return 0;
 }
 
@@ -295,7 +308,7 @@ static int get_time(struct bytes *rest, uint8_t tag, struct journal_trail *trail
     case TIME_SECONDS:
         r = get_varint(rest, &change);
         if (r == 0)
-            trail->step_seconds += unzigzag(change);
+            trail->step.seconds += unzigzag(change);
         break;
     case TIME_NANOS:
         r = get_step_nanos(rest, trail);
@@ -304,10 +317,10 @@ static int get_time(struct bytes *rest, uint8_t tag, struct journal_trail *trail
         r = get_step(rest, trail);
     }
     struct stats_instant *time = &trail->last.time;
-    time->nanos += trail->step_nanos;
+    time->nanos += trail->step.nanos;
     bool is_next_second = time->nanos >= NANOS_PER_SECOND;
     time->nanos -= is_next_second ? NANOS_PER_SECOND : 0;
-    time->seconds = (int64_t)((uint64_t)time->seconds + trail->step_seconds + is_next_second);
+    time->seconds = (int64_t)((uint64_t)time->seconds + trail->step.seconds + is_next_second);
     return r;
 }
 

@@ -28,12 +28,17 @@
  * "Before" is the reading before in the record, whatever its sensor; before the first all is 0.
  */
 
+/* From one time to the next: seconds + nanos / 10^9. */
+struct journal_step {
+    uint64_t seconds; /* modulo 2^64 */
+    int32_t nanos;    /* 0 to 999,999,999 */
+};
+
 /* What both sides remember of the readings before. */
 struct journal_trail {
     uint64_t number; /* of the sensor; JOURNAL_NO_SENSOR at the beginning */
     struct kept last;
-    uint64_t step_seconds; /* modulo 2^64; the step is step_seconds + step_nanos / 10^9 */
-    int32_t step_nanos;    /* 0 to 999,999,999 */
+    struct journal_step step;
     uint64_t step_sequence;
     int64_t units;
     unsigned decimals;
