@@ -59,17 +59,10 @@ static int restore_end(struct journal *journal, const struct journal_end *end) {
     return r ? r : file->ops->sync(file);
 }
 
-static int go_on(struct journal *journal, const struct journal_end *end, struct err_text *why) {
+static int go_on_in_segment(struct journal *journal, const struct journal_end *end,
+                            struct err_text *why) {
     struct files *files = journal->segments.files;
-    int r;
-    journal->position = end->position;
-    if (!end->segment) {
-        r = journal_segments_prepare(&journal->segments);
-        if (r)
-            files_say(why, r, "make", "a journal file");
-        return r;
-    }
-    r = files->ops->open(files, end->segment->name.text, FILES_WRITE, &journal->place.file);
+    int r = files->ops->open(files, end->segment->name.text, FILES_WRITE, &journal->place.file);
     if (r == 0) {
         journal->place.head = end->head;
         journal->place.size_bytes = end->segment->size_bytes;
@@ -78,6 +71,26 @@ static int go_on(struct journal *journal, const struct journal_end *end, struct 
     }
     if (r)
         files_say(why, r, "write", end->segment->name.text);
+    return r;
+}
+
+/*
+ * The names are synced first: a half-made segment that was unlinked must not come back with a
+ * position that records elsewhere have by then.
+ */
+static int go_on(struct journal *journal, const struct journal_end *end, struct err_text *why) {
+    struct files *files = journal->segments.files;
+    journal->position = end->position;
+    int r = files->ops->sync_names(files);
+    if (r) {
+        files_say(why, r, "write", "the journal's directory");
+        return r;
+    }
+    if (end->segment)
+        return go_on_in_segment(journal, end, why);
+    r = journal_segments_prepare(&journal->segments);
+    if (r)
+        files_say(why, r, "make", "a journal file");
     return r;
 }
 
