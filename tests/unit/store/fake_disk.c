@@ -51,6 +51,8 @@ struct fake_disk {
     struct fake_fault fault;
     size_t n_to_fault; /* 0: none is set */
     bool is_off;
+    struct node *bad_node; /* cannot be read at: */
+    uint64_t bad_at;
     enum fake_op held_op;
     enum {
         HOLD_NONE,
@@ -261,6 +263,9 @@ static int fake_read(struct file *base, uint64_t at, void *to, size_t size, size
     *n = there < wanted ? there : wanted;
     if (*n > 0)
         memcpy(to, file->node->data + at, *n);
+    uint64_t bad_at = file->disk->bad_at;
+    if (file->node == file->disk->bad_node && at <= bad_at && bad_at < at + *n)
+        return end(file->disk, -EIO);
     return end(file->disk, r);
 }
 
@@ -430,6 +435,13 @@ void fake_disk_let_go(struct fake_disk *disk) {
     disk->hold = HOLD_NONE;
     pthread_cond_broadcast(&disk->moved);
     pthread_mutex_unlock(&disk->lock);
+}
+
+void fake_disk_go_bad(struct fake_disk *disk, const char *name, uint64_t at) {
+    struct entry *entry = find(&disk->cache, name);
+    assert(entry);
+    disk->bad_node = entry->node;
+    disk->bad_at = at;
 }
 
 /* One in four cuts keeps nothing, one keeps all, the others any subset. */

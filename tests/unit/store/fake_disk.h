@@ -62,6 +62,9 @@ void fake_disk_hold(struct fake_disk *disk, enum fake_op op);
 void fake_disk_wait_until_held(struct fake_disk *disk);
 void fake_disk_let_go(struct fake_disk *disk);
 
+/* From now on a read of that byte of the file fails with -EIO. One at a time. */
+void fake_disk_go_bad(struct fake_disk *disk, const char *name, uint64_t at);
+
 /* Cuts the power and turns it on again, with no fault set. Files are closed before. */
 void fake_disk_power_cut(struct fake_disk *disk, uint64_t seed);
 

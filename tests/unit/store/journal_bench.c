@@ -4,24 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "unit.h"
+
+/* There is one bench at a time. */
+static struct note all_notes[BENCH_MAX_NOTES], all_told[BENCH_MAX_NOTES];
 
 void bench_init(struct bench *bench, uint64_t seed) {
     *bench = (struct bench){.segment_bytes = BENCH_SEGMENT_BYTES};
     random_init(&bench->random, seed);
     bench->disk = fake_disk_new();
-    bench->notes = mem_new_array(struct note, BENCH_MAX_NOTES);
-    bench->told = mem_new_array(struct note, BENCH_MAX_NOTES);
-    assert_non_null(bench->notes);
-    assert_non_null(bench->told);
+    bench->notes = all_notes;
+    bench->told = all_told;
 }
 
 void bench_fini(struct bench *bench) {
     bench_close(bench);
     fake_disk_free(bench->disk);
-    mem_free(bench->notes);
-    mem_free(bench->told);
 }
 
 void bench_close(struct bench *bench) {

@@ -38,7 +38,7 @@ struct bench {
     size_t commit;
 };
 
-/* Nothing is opened yet. */
+/* Nothing is opened yet. One bench at a time. */
 void bench_init(struct bench *bench, uint64_t seed);
 
 /* Closes and frees all, the disk too. */
