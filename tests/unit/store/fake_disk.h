@@ -12,7 +12,8 @@
  * disk never gets it. A power cut keeps of every file any subset of its unsynced sectors of 512
  * bytes, of a new size either, and of unsynced creations, renames and unlinks any subset.
  *
- * Any thread may use the functions. There are at most FAKE_DISK_MAX_FILES files.
+ * Any thread may use the functions, but for what `list` calls. There are at most
+ * FAKE_DISK_MAX_FILES files.
  */
 struct fake_disk;
 

@@ -13,6 +13,7 @@ void bench_init(struct bench *bench, uint64_t seed) {
     *bench = (struct bench){.segment_bytes = BENCH_SEGMENT_BYTES};
     random_init(&bench->random, seed);
     bench->disk = fake_disk_new();
+    bench->files = fake_disk_files(bench->disk);
     bench->notes = all_notes;
     bench->told = all_told;
 }
@@ -52,8 +53,7 @@ static int told_readings(void *user, uint32_t number, const struct kept *reading
 }
 
 int bench_open(struct bench *bench) {
-    struct journal_options options = {fake_disk_files(bench->disk), bench->segment_bytes,
-                                      bench->from};
+    struct journal_options options = {bench->files, bench->segment_bytes, bench->from};
     struct journal_replay replay = {told_sensor, told_readings, bench};
     bench->n_told = 0;
     return journal_open(&options, &replay, &bench->found, &bench->journal, &bench->why);

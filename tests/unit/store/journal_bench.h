@@ -25,6 +25,7 @@ struct note {
 
 struct bench {
     struct fake_disk *disk;
+    struct files *files; /* the disk's, or what a test sets */
     struct journal *journal;
     struct journal_found found;
     struct err_text why;

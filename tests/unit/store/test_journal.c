@@ -4,16 +4,19 @@
 
 #include <endian.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/mem.h"
 #include "journal_bench.h"
+#include "store/journal_segment.h"
 #include "store/limits.h"
 #include "unit.h"
 
 enum {
-    HEAD_BYTES = 4096,
-    RECORD_HEAD_BYTES = 16,
+    HEAD_BYTES = JOURNAL_HEAD_BYTES,
+    RECORD_HEAD_BYTES = JOURNAL_RECORD_HEAD_BYTES,
 };
 
 static size_t n_files(struct bench *bench) {
@@ -21,6 +24,11 @@ static size_t n_files(struct bench *bench) {
     while (fake_disk_name(bench->disk, n))
         n++;
     return n;
+}
+
+static int remove_name(void *user, const char *name) {
+    struct files *files = user;
+    return files->ops->unlink(files, name);
 }
 
 static void bench_reopen(struct bench *bench) {
@@ -359,7 +367,51 @@ static void test_either_copy_of_a_head_may_be_lost(void **state) {
     bench_fini(&bench);
 }
 
-/* Fills some segments; the name of the `i`-th. */
+/* Somebody who sends readings chooses their bytes and can guess positions, but not the salt. */
+static void test_what_looks_like_a_record_without_the_salt_is_none(void **state) {
+    (void)state;
+    uint64_t starts[4];
+    struct bench bench;
+    bench_init(&bench, 22);
+    write_records(&bench, 3, starts);
+    uint8_t *bytes = first_file(&bench), forged[64] = {0};
+    memcpy(forged + RECORD_HEAD_BYTES, bytes + starts[1] + RECORD_HEAD_BYTES, 16);
+    for (uint32_t salt = 0; salt < 3; salt++) {
+        journal_record_seal(forged, 16, starts[3] + 64 - HEAD_BYTES, salt);
+        memcpy(bytes + starts[3] + 64, forged, sizeof(forged));
+        bench_open_and_check(&bench);
+        assert_int_equal(bench.n_told, 30);
+        assert_int_equal(HEAD_BYTES + journal_position(bench.journal), starts[3]);
+        bench_close(&bench);
+    }
+    bench_fini(&bench);
+}
+
+static void test_all_comes_back_from_a_real_directory(void **state) {
+    (void)state;
+    struct bench bench;
+    char directory[] = "thermograph-test-journal-XXXXXX";
+    bench_init(&bench, 23);
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(files_posix_new(directory, &bench.files), 0);
+    for (int round = 0; round < 4; round++) {
+        bench_open_and_check(&bench);
+        for (int i = 0; i < 40; i++)
+            bench_write(&bench);
+        bench.from = bench.notes[bench.n_notes / 2].position;
+        assert_int_equal(journal_release(bench.journal, bench.from), 0);
+        assert_int_equal(journal_prepare(bench.journal), 0);
+        bench_close(&bench);
+    }
+    bench_open_and_check(&bench);
+    bench_close(&bench);
+    assert_int_equal(bench.files->ops->list(bench.files, remove_name, bench.files), 0);
+    bench.files->ops->free(bench.files);
+    assert_int_equal(rmdir(directory), 0);
+    bench_fini(&bench);
+}
+
+/* Fills some segments. */
 static void write_segments(struct bench *bench) {
     bench_open_and_check(bench);
     while (n_files(bench) < 5)
@@ -504,6 +556,8 @@ int main(void) {
         cmocka_unit_test(test_file_cut_within_its_last_record_goes_on),
         cmocka_unit_test(test_a_cut_record_does_not_come_alive_later),
         cmocka_unit_test(test_damaged_record_is_named_and_the_rest_intact),
+        cmocka_unit_test(test_what_looks_like_a_record_without_the_salt_is_none),
+        cmocka_unit_test(test_all_comes_back_from_a_real_directory),
         cmocka_unit_test(test_either_copy_of_a_head_may_be_lost),
         cmocka_unit_test(test_segment_with_a_lost_head_is_named_and_the_rest_intact),
         cmocka_unit_test(test_missing_segment_is_named_and_the_rest_intact),
