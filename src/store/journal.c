@@ -8,8 +8,7 @@
  *     journal_replay.c    reading it all back
  *
  * A record is made in memory and written with one call, over blocks that the file already has, so
- * its sync writes nothing else. Only a commit that begins a segment syncs more: name and head
- * first.
+ * its sync writes nothing else. Only a commit that begins a segment syncs its name before.
  *
  * What must hold: a record is written only when all before it are synced. So at a start only the
  * last record can be in doubt: it may be in the system's cache and not on the disk, even after a

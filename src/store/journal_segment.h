@@ -40,7 +40,7 @@ struct journal_head {
 };
 
 enum {
-    JOURNAL_E_UNUSED = 1, /* all zeros, or the head of an earlier use: no record was ever written */
+    JOURNAL_E_UNUSED = 1,  /* zeros, or the head of an earlier use: nothing in it was committed */
     JOURNAL_E_DAMAGED = 2, /* neither copy of the head can be read */
 };
 

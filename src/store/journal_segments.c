@@ -6,7 +6,7 @@
  * - a released segment that is still there under its name: everything in it is before the position
  *   from which the next start reads;
  * - a taken segment that has its new name and not its new head: the name is synced before the head
- *   is written, and the head before the first record, so there is no record in it.
+ *   is written, and the head together with the first record, so nothing in it was committed.
  */
 #include "store/journal_segments.h"
 
@@ -223,8 +223,7 @@ static int take_segment(struct journal_segments *segments, uint64_t base, size_t
 static int write_head(const struct journal_place *place) {
     uint8_t page[JOURNAL_HEAD_BYTES];
     journal_head_encode(&place->head, page);
-    int r = place->file->ops->write(place->file, 0, page, sizeof(page));
-    return r ? r : place->file->ops->sync(place->file);
+    return place->file->ops->write(place->file, 0, page, sizeof(page));
 }
 
 static int open_place(struct journal_segments *segments, const struct journal_segment *segment,

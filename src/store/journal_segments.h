@@ -63,8 +63,8 @@ void journal_segments_measure(struct journal_segments *segments, struct journal_
 struct journal_segment *journal_segments_next(const struct journal_segments *segments,
                                               const struct journal_segment *segment);
 
-/* The writer: the next segment, from `base` on, for a first record of `record_bytes`. Its head and
- * name are synced. 0 or a negated errno. */
+/* The writer: the next segment, from `base` on, for a first record of `record_bytes`. Its name is
+ * synced, its head with the first record. 0 or a negated errno. */
 MUST_USE int journal_segments_take(struct journal_segments *segments, uint64_t base,
                                    size_t record_bytes, struct journal_place *place);
 
