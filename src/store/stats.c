@@ -25,7 +25,6 @@
 
 #define STATS_LARGE 0x1p480
 #define STATS_SMALL 0x1p-400
-#define STATS_SCALE 600
 
 struct twofold {
     double high, low;

@@ -14,6 +14,9 @@ static inline int stats_instant_compare(struct stats_instant a, struct stats_ins
     return (a.nanos > b.nanos) - (a.nanos < b.nanos);
 }
 
+/* Exponent of the other units that sums may be kept in. */
+#define STATS_SCALE 600
+
 /*
  * Running statistics of readings: count, mean, standard deviation, range, first, last, latest.
  *
@@ -28,7 +31,7 @@ struct stats {
     double origin;               /* the reading that was added first */
     double sum, sum_low;         /* of all differences from it, times 2^-scale */
     double squares, squares_low; /* of all squared differences, times 2^(-2 scale) */
-    int32_t scale;               /* 0, but for differences whose squares leave a double's range */
+    int32_t scale; /* 0; STATS_SCALE or -STATS_SCALE when squares would leave a double's range */
     double minimum, maximum;
     struct stats_instant first, last;
     double latest; /* temperature at `last`; of equal times the one that was added last */
