@@ -11,7 +11,7 @@ MAX_PARAMETERS = 5
 # A library's callback has the parameters that the library gives it. The comment above it says so:
 #   /* check: parameters: nghttp2's callback */
 WAIVER = "check: parameters: "
-LIBRARIES = ["libuv", "openssl", "libnghttp2", "libprotobuf-c", "zlib", "libcyaml"]
+LIBRARIES = ["libuv", "openssl", "libnghttp2", "libprotobuf-c", "zlib", "libcyaml", "sqlite3"]
 
 
 def output_of(tree, command, **more):

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "store/sql.h"
+
+/*
+ * Which tables the file has, by version: SQLite keeps the version in the file's header
+ * (user_version), beside a number that says whose file it is (application_id).
+ */
+struct sealed_schema {
+    const char *const *steps; /* the i-th brings version i to i + 1; version 0 is an empty file */
+    int64_t n_steps;          /* the version of this program */
+};
+
+/* The one of this program. (Tests bring others.) */
+extern const struct sealed_schema sealed_schema;
+
+/*
+ * Whether the file is ours or empty, and of which version, looked at without a change to it. 0;
+ * -EPROTONOSUPPORT for a newer version, -EBADMSG for a file of somebody else, both with words.
+ */
+MUST_USE int sealed_schema_identify(struct sql *sql, const struct sealed_schema *schema,
+                                    int64_t *version);
+
+/* Brings that version up to this program's, in one transaction: all of it or nothing. */
+MUST_USE int sealed_schema_update(struct sql *sql, const struct sealed_schema *schema,
+                                  int64_t version);
