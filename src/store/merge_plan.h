@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "store/sealed.h"
+
+/* Which chunks are due for merging: decided by their heads alone. */
+
+/* Heads in an array that grows. Zeroed is empty. */
+struct merge_heads {
+    struct sealed_head *list;
+    size_t n, cap;
+};
+
+/* 0 or -ENOMEM. */
+MUST_USE int merge_heads_append(struct merge_heads *heads, const struct sealed_head *head);
+void merge_heads_fini(struct merge_heads *heads);
+
+/* The newest main chunks that are looked at. In a row of so many some are due, whatever they are.
+ */
+#define MERGE_MAX_RUN 64
+
+/*
+ * Of the newest mains, newest first, up to MERGE_MAX_RUN of them: which are to be merged. `*n` 0:
+ * none; else the `*n` from `*from` on.
+ */
+void merge_plan_run(const struct merge_heads *newest_first, size_t *from, size_t *n);
+
+/* Sorts by first. */
+void merge_plan_sort(struct merge_heads *heads);
+
+/* Lates, sorted by first: the earliest instant that more than MERGE_MAX_DEPTH of them cover. */
+bool merge_plan_is_crowded(const struct merge_heads *by_first, struct stats_instant *instant);
+
+/*
+ * Lates in order of rank: those that came last and are small enough to be made one, two of them at
+ * least covering the instant. Gives the first of them; all others of them follow it. `n` if there
+ * are none.
+ */
+size_t merge_plan_small(const struct merge_heads *by_rank, struct stats_instant instant);
+
+bool merge_covers(const struct sealed_head *head, struct stats_instant instant);
