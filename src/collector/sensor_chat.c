@@ -97,6 +97,12 @@ static void chat_half_closed(struct grpc_call *call) {
     writing_half_close(&chat->writing);
 }
 
+static void chat_broken(struct grpc_call *call, enum grpc_status status,
+                        const struct err_text *why) {
+    struct chat *chat = grpc_call_state(call);
+    writing_break(&chat->writing, status, why);
+}
+
 /*
  * This comes while answers are written, so after the turn's batch was handed over: what the release
  * lets in is handed over here, or it would lie until something else wakes the loop.
@@ -123,6 +129,7 @@ const struct grpc_method method_sensor_chat = {
     .started = chat_started,
     .message = chat_message,
     .half_closed = chat_half_closed,
+    .broken = chat_broken,
     .writable = chat_writable,
     .ended = chat_ended,
 };

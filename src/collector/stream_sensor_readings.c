@@ -26,6 +26,11 @@ static void stream_half_closed(struct grpc_call *call) {
     writing_half_close(grpc_call_state(call));
 }
 
+static void stream_broken(struct grpc_call *call, enum grpc_status status,
+                          const struct err_text *why) {
+    writing_break(grpc_call_state(call), status, why);
+}
+
 static void stream_ended(struct grpc_call *call) {
     writing_fini(grpc_call_state(call));
 }
@@ -37,5 +42,6 @@ const struct grpc_method method_stream_sensor_readings = {
     .started = stream_started,
     .message = stream_message,
     .half_closed = stream_half_closed,
+    .broken = stream_broken,
     .ended = stream_ended,
 };

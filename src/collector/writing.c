@@ -181,6 +181,12 @@ void writing_half_close(struct writing *writing) {
     writing_try_to_end(writing);
 }
 
+void writing_break(struct writing *writing, enum grpc_status status, const struct err_text *why) {
+    if (writing->verdict == GRPC_OK)
+        writing_condemn(writing, writing->n_taken, status, why);
+    writing_try_to_end(writing);
+}
+
 void writing_refuse_full(struct writing *writing) {
     struct err_text why;
     list_unlink(&writing->held);

@@ -62,6 +62,10 @@ MUST_USE int writing_take(struct writing *writing, struct bytes message, double 
 /* The client has sent all. */
 void writing_half_close(struct writing *writing);
 
+/* What the client sends from here on cannot be read: ends the call with that status behind what was
+ * taken. */
+void writing_break(struct writing *writing, enum grpc_status status, const struct err_text *why);
+
 /* For a unary call: it does not wait for room; it ends. */
 void writing_refuse_full(struct writing *writing);
 

@@ -8,6 +8,9 @@
  * `n_unconsumed` never exceeds what lies in the inbox, so the inbox is bounded by the window and
  * one message.
  */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "grpc/connection.h"
 #include "grpc/limits.h"
 
@@ -16,34 +19,50 @@ static bool takes_one_message(const struct grpc_call *call) {
     return kind == GRPC_UNARY || kind == GRPC_SERVER_STREAM;
 }
 
+/* Ends a call whose input cannot be read any further, or lets its handler do it. */
+PRINTF(3, 4)
+static void break_off(struct grpc_call *call, enum grpc_status status, const char *format, ...) {
+    const struct grpc_method *method = call->route->method;
+    struct err_text why;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why.text, sizeof(why.text), format, arguments);
+    va_end(arguments);
+    if (!method->broken) {
+        grpc_call_finish(call, status, "%s", why.text);
+        return;
+    }
+    call->is_held = true;
+    method->broken(call, status, &why);
+}
+
 /* ---- one message ---- */
 
 static const char compressed_without_encoding[] =
     "a message is compressed, but the call has no grpc-encoding";
 
-/* The plain bytes of a message; data is NULL when there are none: then the call has been finished.
- */
-static struct bytes plain_message(struct grpc_call *call, const struct grpc_message *message) {
+/* The plain bytes of a message. False: there are none, and the call has been broken off. */
+static bool plain_message(struct grpc_call *call, const struct grpc_message *message,
+                          struct bytes *plain) {
+    *plain = message->bytes;
     if (!message->is_compressed)
-        return message->bytes;
+        return true;
     if (call->encoding != GRPC_GZIP) {
-        grpc_call_finish(call, GRPC_INTERNAL, "%s", compressed_without_encoding);
-        return (struct bytes){0};
+        break_off(call, GRPC_INTERNAL, "%s", compressed_without_encoding);
+        return false;
     }
     buf_reset(&call->inflated);
     int r = grpc_gunzip(message->bytes, &call->inflated);
     if (r == GRPC_COMPRESSION_E_TOO_LARGE)
-        grpc_call_finish(
-            call, GRPC_RESOURCE_EXHAUSTED,
-            "a message is larger than %d bytes, or %d times its size, when decompressed",
-            GRPC_MAX_MESSAGE, GRPC_MAX_INFLATE_RATIO);
+        break_off(call, GRPC_RESOURCE_EXHAUSTED,
+                  "a message is larger than %d bytes, or %d times its size, when decompressed",
+                  GRPC_MAX_MESSAGE, GRPC_MAX_INFLATE_RATIO);
     else if (r == GRPC_COMPRESSION_E_CORRUPT)
-        grpc_call_finish(call, GRPC_INTERNAL, "a compressed message is not gzip or is damaged");
+        break_off(call, GRPC_INTERNAL, "a compressed message is not gzip or is damaged");
     else if (r)
-        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
-    if (r)
-        return (struct bytes){0};
-    return bytes_of(call->inflated.data, buf_len(&call->inflated));
+        break_off(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
+    *plain = buf_bytes(&call->inflated);
+    return r == 0;
 }
 
 /* Keeps the one message of a call until the client has finished its side. */
@@ -59,8 +78,8 @@ static int keep_single(struct grpc_call *call, struct bytes message) {
 
 /* 0 or GRPC_E_HOLD. The call may be over afterwards. */
 static int deliver(struct grpc_call *call, const struct grpc_message *message) {
-    struct bytes plain = plain_message(call, message);
-    if (grpc_call_is_over(call))
+    struct bytes plain;
+    if (!plain_message(call, message, &plain))
         return 0;
     if (takes_one_message(call))
         return keep_single(call, plain);
@@ -71,13 +90,13 @@ static int deliver(struct grpc_call *call, const struct grpc_message *message) {
 
 static void say_bad_framing(struct grpc_call *call, int r) {
     if (r == GRPC_FRAMING_E_TOO_LARGE)
-        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "a message is larger than %d bytes",
-                         GRPC_MAX_MESSAGE);
+        break_off(call, GRPC_RESOURCE_EXHAUSTED, "a message is larger than %d bytes",
+                  GRPC_MAX_MESSAGE);
     else if (r == GRPC_FRAMING_E_BAD_FLAG)
-        grpc_call_finish(call, GRPC_INTERNAL,
-                         "a message does not start with 0 or 1: the body is not gRPC's");
+        break_off(call, GRPC_INTERNAL,
+                  "a message does not start with 0 or 1: the body is not gRPC's");
     else
-        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
+        break_off(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");
 }
 
 /*
@@ -164,7 +183,7 @@ static void tell_end_of_single(struct grpc_call *call) {
 static void tell_end(struct grpc_call *call) {
     call->end_was_told = true;
     if (grpc_framing_is_inside(&call->framing))
-        grpc_call_finish(call, GRPC_INTERNAL, "the call ends in the middle of a message");
+        break_off(call, GRPC_INTERNAL, "the call ends in the middle of a message");
     else if (takes_one_message(call))
         tell_end_of_single(call);
     else if (call->route->method->half_closed)

@@ -46,6 +46,13 @@ struct grpc_method {
     /* The client has sent all. Client-stream and bidi only. */
     void (*half_closed)(struct grpc_call *call);
 
+    /*
+     * What the client sends from here on cannot be read: a message that is too long, cut off or
+     * damaged. The handler ends the call with that status, when it has nothing to wait for any
+     * more; the call is held. NULL: it is ended at once. Client-stream and bidi only.
+     */
+    void (*broken)(struct grpc_call *call, enum grpc_status status, const struct err_text *why);
+
     /* The queue of answers has become short after grpc_call_is_busy(). May be NULL. */
     void (*writable)(struct grpc_call *call);
 
