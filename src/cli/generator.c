@@ -21,16 +21,17 @@ enum {
 #define CURVE_DEGREES 5.0
 #define NOISE_DEGREES 0.1
 
-/* Data set B: a sensor's next reading. */
+/* A sensor's next reading. */
 struct due {
     uint64_t at_ns; /* after the start */
     uint64_t sensor;
+    uint64_t sequence;
 };
 
 struct generator {
     struct generator_options options;
     struct random random;
-    uint64_t n_given;
+    uint64_t n_given; /* data set A only */
     struct due *heap; /* data set B only */
     char id[GENERATOR_MAX_ID];
 };
@@ -80,7 +81,7 @@ static int fill_heap(struct generator *generator) {
     if (!generator->heap)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
-        generator->heap[i] = (struct due){draw_interval_ns(&generator->random), i};
+        generator->heap[i] = (struct due){draw_interval_ns(&generator->random), i, 1};
     for (size_t i = n / 2; i-- > 0;)
         heap_sink(generator->heap, n, i);
     return 0;
@@ -89,6 +90,7 @@ static int fill_heap(struct generator *generator) {
 static struct due take_due(struct generator *generator) {
     struct due due = generator->heap[0];
     generator->heap[0].at_ns += draw_interval_ns(&generator->random);
+    generator->heap[0].sequence++;
     heap_sink(generator->heap, generator->options.n_sensors, 0);
     return due;
 }
@@ -120,10 +122,11 @@ void generator_freep(struct generator **generator) {
 }
 
 static struct due next_due(struct generator *generator) {
-    uint64_t n = generator->options.n_sensors;
     if (generator->options.set == GENERATOR_B)
         return take_due(generator);
-    return (struct due){generator->n_given / n * NS_PER_S, generator->n_given % n};
+    uint64_t round = generator->n_given / generator->options.n_sensors;
+    uint64_t sensor = generator->n_given++ % generator->options.n_sensors;
+    return (struct due){round * NS_PER_S, sensor, round + 1};
 }
 
 void generator_next(struct generator *generator, struct reading *reading) {
@@ -137,6 +140,6 @@ void generator_next(struct generator *generator, struct reading *reading) {
         .temperature = generator_temperature(&generator->random, due.sensor, time),
         .seconds = time.seconds,
         .nanos = time.nanos,
-        .sequence = ++generator->n_given,
+        .sequence = due.sequence,
     };
 }

@@ -26,7 +26,7 @@ struct generator_options {
     int64_t start_s;
 };
 
-/* 16 bytes each in data set B. */
+/* 24 bytes each in data set B. */
 #define GENERATOR_MAX_SENSORS 10000000
 
 struct generator;
@@ -36,7 +36,8 @@ MUST_USE int generator_new(const struct generator_options *options, struct gener
 void generator_free(struct generator *generator);
 void generator_freep(struct generator **generator);
 
-/* The next reading; its id is valid until the next call. Its sequence counts from 1. */
+/* The next reading; its id is valid until the next call. Each sensor's sequence
+ * counts from 1. */
 void generator_next(struct generator *generator, struct reading *reading);
 
 /* The temperature of the n-th sensor (from 0) at a time, with noise. */

@@ -62,7 +62,7 @@ static void test_set_a_has_each_sensor_every_second(void **state) {
         assert_true(bytes_equal_str(reading.sensor_id, id));
         assert_int_equal(reading.seconds, START_S + (int64_t)(i / 3));
         assert_int_equal(reading.nanos, 0);
-        assert_int_equal(reading.sequence, i + 1);
+        assert_int_equal(reading.sequence, i / 3 + 1);
     }
 }
 
