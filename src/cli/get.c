@@ -4,6 +4,7 @@
 
 #include "cli/client.h"
 #include "cli/reading_output.h"
+#include "cli/time_range.h"
 #include "cli/verb.h"
 #include "proto/reading.h"
 #include "proto/sensor.pb-c.h"
@@ -36,39 +37,11 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
 
 static const struct grpc_client_ops ops = {.message = on_message, .status = on_status};
 
-/* The protocol's ranges are in whole seconds. */
-static int read_second(const struct options *options, enum option_id id, int64_t *second,
-                       struct err_text *why) {
-    struct moment moment = {0, 0};
-    int r = options_moment(options, id, &moment, why);
-    if (r)
-        return r;
-    *second = moment.seconds;
-    if (moment.nanos == 0)
-        return 0;
-    if (strcmp(options_text(options, id), "now") == 0)
-        return 0;
-    err_say(why, "'%.80s' has a part of a second; a range is in whole seconds",
-            options_text(options, id));
-    return options_blame(options, id, why);
-}
-
-/* In the protocol 0 leaves the range open; who gives it as the end does not mean that. */
-static int read_end(const struct options *options, int64_t *second, struct err_text *why) {
-    int r = read_second(options, OPTION_END, second, why);
-    if (r || !options_given(options, OPTION_END) || *second > 0)
-        return r;
-    err_say(why, "no reading lies before 1970-01-01T00:00:00Z");
-    return options_blame(options, OPTION_END, why);
-}
-
 static int read_request(const struct options *options, SensorRequest *request,
                         struct err_text *why) {
     struct parse_range any = {1, UINT64_MAX};
     bool is_newest = false;
-    int r = read_second(options, OPTION_START, &request->start_time, why);
-    if (r == 0)
-        r = read_end(options, &request->end_time, why);
+    int r = time_range_read(options, &request->start_time, &request->end_time, why);
     if (r == 0)
         r = options_count(options, OPTION_LIMIT, any, &request->limit, why);
     if (r == 0)

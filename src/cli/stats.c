@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/answers.h"
+#include "cli/time_range.h"
 #include "cli/unary.h"
 #include "cli/verb.h"
 #include "proto/thermograph.pb-c.h"
@@ -29,17 +30,18 @@ static void print_statistics(const struct client *client,
     struct moment_text first = answer_time(statistics->first);
     struct moment_text last = answer_time(statistics->last);
     struct decimal_text latest = decimal_format(statistics->latest);
+    bool has_any = statistics->count > 0; /* otherwise there is no mean, and so on */
     const char *const values[] = {
         client->options->arguments[0],
         sensors.text,
         count.text,
-        mean.text,
-        deviation.text,
-        minimum.text,
-        maximum.text,
-        first.text,
-        last.text,
-        latest.text,
+        has_any ? mean.text : NULL,
+        has_any ? deviation.text : NULL,
+        has_any ? minimum.text : NULL,
+        has_any ? maximum.text : NULL,
+        has_any ? first.text : NULL,
+        has_any ? last.text : NULL,
+        has_any ? latest.text : NULL,
     };
     output_init(&output, stdout, client->format, columns, ARRAY_LEN(columns));
     output_single(&output, values);
@@ -65,6 +67,9 @@ static const struct unary stats_unary = {
 static int run(const struct options *options) {
     Thermograph__V1__GetStatisticsRequest request = THERMOGRAPH__V1__GET_STATISTICS_REQUEST__INIT;
     struct client client = {0};
+    struct err_text why;
+    if (time_range_read(options, &request.start_time, &request.end_time, &why))
+        return say_usage(options, &why);
     int status = client_open(&client, options, CLIENT_UNARY_TIMEOUT_NS);
     if (status)
         return status;
@@ -72,6 +77,8 @@ static int run(const struct options *options) {
     unary_start(&client, &stats_unary, &request.base, NULL);
     return client_run(&client);
 }
+
+static const enum option_id stats_options[] = {OPTION_START, OPTION_END};
 
 const struct verb verb_stats = {
     .name = "stats",
@@ -82,7 +89,10 @@ const struct verb verb_stats = {
     .more = "In a pattern * stands for any run of characters and ? for one; put it in quotes.\n\n"
             "Examples:\n"
             "  thermograph stats boiler-3\n"
-            "  thermograph stats 'boiler-*' --output json\n",
+            "  thermograph stats 'boiler-*' --output json\n"
+            "  thermograph stats 'boiler-*' --start -7d --end -1d\n",
+    .options = stats_options,
+    .n_options = ARRAY_LEN(stats_options),
     .calls_a_server = true,
     .prints_records = true,
     .run = run,

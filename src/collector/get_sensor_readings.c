@@ -111,8 +111,7 @@ static void getting_open(struct getting *getting, struct grpc_call *call,
     struct collector_worker *worker = grpc_call_worker_state(call);
     struct store_query query = {
         .sensor_id = bytes_str(request->sensor_id),
-        .start_seconds = request->start_time,
-        .end_seconds = request->end_time,
+        .range = {request->start_time, request->end_time},
         .newest_first = request->newest_first,
     };
     int r = store_cursor_open(worker_store(worker), &query, &getting->cursor);

@@ -6,6 +6,7 @@
 
 struct statistics_call {
     struct matching matching;
+    struct store_range range;
     uint64_t n_sensors;
     struct stats stats;
     int result;
@@ -19,8 +20,9 @@ static struct statistics_call *statistics_of_background(struct background *backg
 static void statistics_read(struct background *background) {
     struct statistics_call *statistics = statistics_of_background(background);
     struct store_filter filter = matching_filter(&statistics->matching);
-    statistics->result = store_statistics(matching_store(&statistics->matching), &filter,
-                                          &statistics->n_sensors, &statistics->stats);
+    statistics->result =
+        store_statistics(matching_store(&statistics->matching), &filter, &statistics->range,
+                         &statistics->n_sensors, &statistics->stats);
 }
 
 static void statistics_answer(struct grpc_call *call, const struct statistics_call *statistics) {
@@ -30,13 +32,15 @@ static void statistics_answer(struct grpc_call *call, const struct statistics_ca
     Thermograph__V1__Statistics answer = THERMOGRAPH__V1__STATISTICS__INIT;
     answer.sensors = statistics->n_sensors;
     answer.count = stats->count;
-    answer.mean = stats_mean(stats);
-    answer.standard_deviation = stats_deviation(stats);
-    answer.minimum = stats->minimum;
-    answer.maximum = stats->maximum;
-    answer.first = &first;
-    answer.last = &last;
-    answer.latest = stats->latest;
+    if (stats->count > 0) {
+        answer.mean = stats_mean(stats);
+        answer.standard_deviation = stats_deviation(stats);
+        answer.minimum = stats->minimum;
+        answer.maximum = stats->maximum;
+        answer.first = &first;
+        answer.last = &last;
+        answer.latest = stats->latest;
+    }
     grpc_call_answer(call, &answer.base);
 }
 
@@ -64,6 +68,12 @@ static int statistics_message(struct grpc_call *call, struct bytes message) {
     if (!unpacked)
         return 0;
     const Thermograph__V1__GetStatisticsRequest *request = (const void *)unpacked;
+    if (request->start_time < 0 || request->end_time < 0) {
+        grpc_call_finish(call, GRPC_INVALID_ARGUMENT,
+                         "start_time, end_time: must not be before 1970-01-01 UTC");
+        return 0;
+    }
+    statistics->range = (struct store_range){request->start_time, request->end_time};
     matching_start(&statistics->matching, bytes_str(request->sensor_id), "sensor_id");
     return 0;
 }

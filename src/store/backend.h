@@ -25,7 +25,7 @@ struct store_backend_ops {
                        size_t *n);
     void (*cursor_close)(struct store_cursor *cursor);
     int (*statistics)(struct store_backend *backend, const struct store_filter *filter,
-                      uint64_t *n_sensors, struct stats *stats);
+                      const struct store_range *range, uint64_t *n_sensors, struct stats *stats);
     int (*list)(struct store_backend *backend, const struct store_filter *filter,
                 struct store_page *page);
     void (*figures)(struct store_backend *backend, struct store_figures *figures);

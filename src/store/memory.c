@@ -192,14 +192,15 @@ static void memory_cursor_close(struct store_cursor *cursor) {
 }
 
 static int memory_statistics(struct store_backend *backend, const struct store_filter *filter,
-                             uint64_t *n_sensors, struct stats *stats) {
+                             const struct store_range *range, uint64_t *n_sensors,
+                             struct stats *stats) {
     struct names_walk walk;
     names_walk_init(&walk, &memory_of(backend)->names, filter, bytes_of(NULL, 0));
     stats_init(stats);
     *n_sensors = 0;
     for (struct name *name; (name = names_walk_next(&walk));) {
         struct stats one;
-        series_stats(series_of(name), &one);
+        series_range_stats(series_of(name), range, &one);
         stats_merge(stats, &one);
         ++*n_sensors;
     }

@@ -42,6 +42,10 @@ MUST_USE int series_insert(struct series *series, const struct store_item *item,
 /* A copy of the statistics. Any thread. */
 void series_stats(struct series *series, struct stats *stats);
 
+/* Statistics of what lies in the range. Any thread. */
+void series_range_stats(struct series *series, const struct store_range *range,
+                        struct stats *stats);
+
 /*
  * A walk through a time range. The two ends are marks that stay valid while readings are inserted:
  * a time, and how many readings of that time lie before. Newly arrived readings of a time come

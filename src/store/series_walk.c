@@ -10,6 +10,9 @@
  */
 #include "store/series.h"
 
+/* Readings looked at under one hold of the lock for the statistics of a range. */
+#define RANGE_PAGE 256
+
 /* No reading's time: seconds that are valid are far inside. */
 static const struct series_mark series_start = {{INT64_MIN, 0}, 0};
 
@@ -42,13 +45,13 @@ static struct series_mark newest_mark(const struct blocks *blocks) {
 void series_walk_init(struct series_walk *walk, struct series *series,
                       const struct store_query *query) {
     *walk = (struct series_walk){.from = series_start, .newest_first = query->newest_first};
-    if (query->start_seconds)
-        walk->from.time.seconds = query->start_seconds;
+    if (query->range.start_seconds)
+        walk->from.time.seconds = query->range.start_seconds;
     pthread_mutex_lock(&series->lock);
     walk->to = newest_mark(&series->blocks);
     pthread_mutex_unlock(&series->lock);
-    struct series_mark end = {{query->end_seconds, 0}, 0};
-    if (query->end_seconds && mark_compare(&end, &walk->to) < 0)
+    struct series_mark end = {{query->range.end_seconds, 0}, 0};
+    if (query->range.end_seconds && mark_compare(&end, &walk->to) < 0)
         walk->to = end;
 }
 
@@ -101,4 +104,23 @@ size_t series_walk_next(struct series_walk *walk, struct series *series, struct 
                                   : walk_forward(walk, series, readings, max);
     pthread_mutex_unlock(&series->lock);
     return n;
+}
+
+void series_range_stats(struct series *series, const struct store_range *range,
+                        struct stats *stats) {
+    const struct store_query query = {.range = *range};
+    struct series_walk walk;
+    struct reading page[RANGE_PAGE];
+    if (store_range_is_all(range)) {
+        series_stats(series, stats);
+        return;
+    }
+    stats_init(stats);
+    series_walk_init(&walk, series, &query);
+    for (size_t n = RANGE_PAGE; n > 0;) {
+        n = series_walk_next(&walk, series, page, RANGE_PAGE);
+        for (size_t i = 0; i < n; i++)
+            stats_add(stats, (struct stats_instant){page[i].seconds, page[i].nanos},
+                      page[i].temperature);
+    }
 }

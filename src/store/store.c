@@ -141,9 +141,9 @@ void store_cursor_close(struct store_cursor *cursor) {
     cursor->ops->cursor_close(cursor);
 }
 
-int store_statistics(struct store *store, const struct store_filter *filter, uint64_t *n_sensors,
-                     struct stats *stats) {
-    return store->backend->ops->statistics(store->backend, filter, n_sensors, stats);
+int store_statistics(struct store *store, const struct store_filter *filter,
+                     const struct store_range *range, uint64_t *n_sensors, struct stats *stats) {
+    return store->backend->ops->statistics(store->backend, filter, range, n_sensors, stats);
 }
 
 int store_list(struct store *store, const struct store_filter *filter, struct store_page *page) {

@@ -117,10 +117,19 @@ void store_port_close(struct store_port *port);
 
 /* ---- reading: any thread ---- */
 
+/* Half-open: readings from `start_seconds` on and before `end_seconds`; 0: open at that end. */
+struct store_range {
+    int64_t start_seconds;
+    int64_t end_seconds;
+};
+
+static inline bool store_range_is_all(const struct store_range *range) {
+    return range->start_seconds == 0 && range->end_seconds == 0;
+}
+
 struct store_query {
     struct bytes sensor_id;
-    int64_t start_seconds; /* from this second on; 0: from the beginning */
-    int64_t end_seconds;   /* before this second; 0: to the end */
+    struct store_range range;
     bool newest_first;
 };
 
@@ -146,9 +155,11 @@ struct store_filter {
     struct bytes allowed; /* what the asker's rights cover */
 };
 
-/* Merged statistics of all that match. 0 or STORE_E_NO_SENSOR. */
+/* Merged statistics of the readings in the range of all sensors that match; how many these are to
+ * `*n_sensors`. There may be no such reading. 0, STORE_E_NO_SENSOR or a negated errno. */
 MUST_USE int store_statistics(struct store *store, const struct store_filter *filter,
-                              uint64_t *n_sensors, struct stats *stats);
+                              const struct store_range *range, uint64_t *n_sensors,
+                              struct stats *stats);
 
 struct store_sensor {
     struct bytes sensor_id; /* lives as long as the store */

@@ -80,10 +80,11 @@ static void gate_cursor_close(struct store_cursor *cursor) {
 }
 
 static int gate_statistics(struct store_backend *backend, const struct store_filter *filter,
-                           uint64_t *n_sensors, struct stats *stats) {
+                           const struct store_range *range, uint64_t *n_sensors,
+                           struct stats *stats) {
     struct read_gate *gate = gate_of(backend);
     int r = pass(gate);
-    return r ? r : gate->inner->ops->statistics(gate->inner, filter, n_sensors, stats);
+    return r ? r : gate->inner->ops->statistics(gate->inner, filter, range, n_sensors, stats);
 }
 
 static int gate_list(struct store_backend *backend, const struct store_filter *filter,

@@ -46,8 +46,9 @@ static int gate_cursor_open(struct store_backend *backend, const struct store_qu
 }
 
 static int gate_statistics(struct store_backend *backend, const struct store_filter *filter,
-                           uint64_t *n_sensors, struct stats *stats) {
-    return inner_of(backend)->ops->statistics(inner_of(backend), filter, n_sensors, stats);
+                           const struct store_range *range, uint64_t *n_sensors,
+                           struct stats *stats) {
+    return inner_of(backend)->ops->statistics(inner_of(backend), filter, range, n_sensors, stats);
 }
 
 static int gate_list(struct store_backend *backend, const struct store_filter *filter,

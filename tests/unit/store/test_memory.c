@@ -8,6 +8,8 @@
 #include "store/limits.h"
 #include "unit.h"
 
+static const struct store_range all_time;
+
 struct bench {
     struct store_backend *backend;
     struct store_batch batch;
@@ -71,7 +73,7 @@ static size_t count_readings(struct bench *bench, const char *id) {
 static int statistics(struct bench *bench, const char *pattern, const char *allowed,
                       uint64_t *n_sensors, struct stats *stats) {
     struct store_filter filter = {bytes_str(pattern), bytes_str(allowed)};
-    return bench->backend->ops->statistics(bench->backend, &filter, n_sensors, stats);
+    return bench->backend->ops->statistics(bench->backend, &filter, &all_time, n_sensors, stats);
 }
 
 static void test_outcome_counts_repeats_within_and_across_commits(void **state) {

@@ -64,9 +64,11 @@ static void check_walk(struct series *series, const struct model *model,
     struct series_walk walk;
     series_walk_init(&walk, series, query);
     size_t low = 0, high = model->n, given = 0;
-    while (low < high && query->start_seconds && model->items[low].seconds < query->start_seconds)
+    while (low < high && query->range.start_seconds &&
+           model->items[low].seconds < query->range.start_seconds)
         low++;
-    while (low < high && query->end_seconds && model->items[high - 1].seconds >= query->end_seconds)
+    while (low < high && query->range.end_seconds &&
+           model->items[high - 1].seconds >= query->range.end_seconds)
         high--;
     for (size_t n; (n = series_walk_next(&walk, series, readings, page)) > 0;) {
         assert_true(n <= page && given + n <= high - low);
@@ -94,8 +96,8 @@ static void check_queries(struct series *series, const struct model *model, stru
                           uint64_t range) {
     for (int i = 0; i < 20; i++) {
         struct store_query query = {
-            .start_seconds = (int64_t)random_below(random, range + 2),
-            .end_seconds = (int64_t)random_below(random, range + 2),
+            .range = {(int64_t)random_below(random, range + 2),
+                      (int64_t)random_below(random, range + 2)},
             .newest_first = i % 2,
         };
         check_walk(series, model, &query, 1 + random_below(random, i < 10 ? 9 : 1000));

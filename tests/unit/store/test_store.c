@@ -15,6 +15,8 @@
 #include "store/memory.h"
 #include "unit.h"
 
+static const struct store_range all_time;
+
 enum {
     N_CALLS = 8,
     N_THREADS = 3,
@@ -157,7 +159,7 @@ static int statistics_of_all(struct bench *bench, uint64_t *count) {
     struct store_filter all = {bytes_str("*"), bytes_str("*")};
     struct stats stats;
     uint64_t n_sensors;
-    int r = store_statistics(bench->store, &all, &n_sensors, &stats);
+    int r = store_statistics(bench->store, &all, &all_time, &n_sensors, &stats);
     *count = stats.count;
     return r;
 }
@@ -444,7 +446,7 @@ static void worker_look(struct worker *worker) {
     struct store_filter filter = {bytes_str("sensor-*"), bytes_str("*")};
     struct stats stats;
     uint64_t n_sensors;
-    if (store_statistics(worker->store, &filter, &n_sensors, &stats) == 0)
+    if (store_statistics(worker->store, &filter, &all_time, &n_sensors, &stats) == 0)
         assert_true(stats.count >= n_sensors);
     struct store_query query = {.sensor_id = bytes_str("sensor-7"), .newest_first = true};
     struct store_cursor *cursor;
