@@ -54,14 +54,22 @@ static const struct option_info table[N_OPTIONS] = {
         {"tokens", 0, "FILE",
          .help = "File of tokens' hashes, made with `thermograph token'; a server reads it "
                  "again when it changes"},
-    [OPTION_DATA] = {"data", 0, "DIR|none", .help = "Where to keep readings; none is in memory",
-                     .standard = "none"},
+    [OPTION_DATA] = {"data", 0, "DIR|none",
+                     .help = "Directory to keep readings in, made if it is not there; none is in "
+                             "memory only"},
     [OPTION_WORKERS] = {"workers", 0, "N",
                         .help = "Threads that serve (default: one for each core)"},
     [OPTION_MEMORY_LIMIT] = {"memory-limit", 0, "SIZE",
-                             .help = "Memory for readings, such as 512M or 4G; when it is full "
-                                     "new ones are refused. 0: no limit",
+                             .help =
+                                 "Memory for readings, such as 512M or 4G. With --data none new "
+                                 "ones are refused when it is full (0: no limit); with a "
+                                 "directory more go to disk sooner",
                              .standard = "1G"},
+    [OPTION_JOURNAL_LIMIT] = {"journal-limit", 0, "SIZE",
+                              .help =
+                                  "Disk for the journal, at least 1M. A larger one makes larger "
+                                  "chunks when there are many sensors, and a slower start",
+                              .standard = "64M"},
     [OPTION_MAX_FUTURE] = {"max-future", 0, "TIME",
                            .help = "How far ahead of this machine's clock a reading's time may "
                                    "be, such as 90s or 24h (a number alone: seconds)",

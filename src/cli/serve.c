@@ -31,6 +31,7 @@
 #include "net/tls.h"
 #include "proto/descriptors.h"
 #include "store/backend.h"
+#include "store/durable.h"
 #include "store/memory.h"
 #include "store/store.h"
 
@@ -54,6 +55,7 @@ struct serve {
     struct net_loop loop;
     SSL_CTX *tls;
     struct store *store;
+    _Atomic bool has_store_failed;
     struct collector *collector;
     struct grpc_health *health;
     const char *service_names[N_SERVICES]; /* borrowed by health and reflection */
@@ -87,11 +89,34 @@ static int open_tls(struct serve *serve, struct err_text *why) {
     return 0;
 }
 
+/* Any thread. */
+static void on_store_failed(void *user, const char *words) {
+    struct serve *serve = user;
+    log_error("%s", words);
+    serve->has_store_failed = true;
+    if (serve->health)
+        grpc_health_set(serve->health, false);
+}
+
+static int open_backend(struct serve *serve, struct store_backend **backend, struct err_text *why) {
+    const struct serve_settings *settings = &serve->settings;
+    if (!settings->data)
+        return say_errno(store_memory_new(settings->memory_limit_bytes, backend), "the store", why);
+    const struct store_durable_options options = {
+        .directory = settings->data,
+        .journal_limit_bytes = settings->journal_limit_bytes,
+        .memory_limit_bytes = settings->memory_limit_bytes,
+        .failed = on_store_failed,
+        .user = serve,
+    };
+    return store_durable_new(&options, backend, why);
+}
+
 static int open_store(struct serve *serve, struct err_text *why) {
     struct store_backend *backend;
-    int r = store_memory_new(serve->settings.memory_limit_bytes, &backend);
+    int r = open_backend(serve, &backend, why);
     if (r)
-        return say_errno(r, "the store", why);
+        return r;
     r = store_new(&serve->store, backend);
     if (r)
         backend->ops->free(backend);
@@ -186,9 +211,9 @@ static void serve_close(struct serve *serve) {
     if (serve->has_loop)
         net_loop_run(&serve->loop);
     grpc_reflection_free(serve->reflection);
-    grpc_health_free(serve->health);
     collector_free(serve->collector);
-    store_free(serve->store);
+    store_free(serve->store); /* it may still fail, and then tells health */
+    grpc_health_free(serve->health);
     SSL_CTX_free(serve->tls);
     if (serve->has_loop)
         net_loop_fini(&serve->loop);
@@ -304,10 +329,10 @@ static void say_serving(const struct serve *serve) {
     const struct serve_settings *settings = &serve->settings;
     char addresses[1024];
     format_addresses(serve, addresses, sizeof(addresses));
-    log_info("serving on %s (%s, %s%s, %u worker%s, readings in memory)", addresses,
+    log_info("serving on %s (%s, %s%s, %u worker%s, readings in %s)", addresses,
              settings->cert ? "TLS" : "plaintext", settings->tokens ? "tokens from " : "no tokens",
              settings->tokens ? settings->tokens : "", settings->n_workers,
-             settings->n_workers == 1 ? "" : "s");
+             settings->n_workers == 1 ? "" : "s", settings->data ? settings->data : "memory");
 }
 
 /* ---- the verb ---- */
@@ -323,6 +348,8 @@ static int run_server(struct serve *serve, struct err_text *why) {
     warn_of_no_tokens(serve);
     serve->state = SERVE_SERVING;
     grpc_health_set(serve->health, true);
+    if (serve->has_store_failed)
+        grpc_health_set(serve->health, false);
     say_serving(serve);
     net_loop_run(&serve->loop);
     return 0;
@@ -344,17 +371,9 @@ static int run(const struct options *options) {
 }
 
 static const enum option_id serve_options[] = {
-    OPTION_LISTEN,
-    OPTION_CERT,
-    OPTION_KEY,
-    OPTION_TOKENS,
-    OPTION_DATA,
-    OPTION_WORKERS,
-    OPTION_MEMORY_LIMIT,
-    OPTION_MAX_FUTURE,
-    OPTION_DRAIN_TIMEOUT,
-    OPTION_ALLOW_ANYONE,
-    OPTION_ALLOW_PLAINTEXT,
+    OPTION_LISTEN,     OPTION_CERT,          OPTION_KEY,          OPTION_TOKENS,
+    OPTION_DATA,       OPTION_WORKERS,       OPTION_MEMORY_LIMIT, OPTION_JOURNAL_LIMIT,
+    OPTION_MAX_FUTURE, OPTION_DRAIN_TIMEOUT, OPTION_ALLOW_ANYONE, OPTION_ALLOW_PLAINTEXT,
 };
 
 const struct verb verb_serve = {
@@ -362,11 +381,13 @@ const struct verb verb_serve = {
     .arguments = "",
     .summary = "Serve: take readings in, keep them, answer questions about them",
     .more = "SIGTERM and Ctrl-C stop it gracefully, a second one at once. A changed tokens file is "
-            "read by itself, or on SIGHUP. For now readings are kept in memory (--data none).\n\n"
+            "read by itself, or on SIGHUP. With --data DIR an answer means that the reading is "
+            "on disk.\n\n"
             "Examples:\n"
-            "  thermograph serve --cert server.crt --key server.key --tokens tokens.yaml\n"
+            "  thermograph serve --data /var/lib/thermograph --cert server.crt --key server.key "
+            "--tokens tokens.yaml\n"
             "  thermograph serve --listen :50051 --listen [::1]:50052 --config serve.yaml\n"
-            "  thermograph serve --allow-anyone      (to try it, on this machine only)\n",
+            "  thermograph serve --data none --allow-anyone    (to try it, on this machine only)\n",
     .options = serve_options,
     .n_options = ARRAY_LEN(serve_options),
     .run = run,

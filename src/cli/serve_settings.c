@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two things need words of consent: serving without tokens, and serving without TLS where other
- * machines can listen in.
+ * Three things need words of consent: serving without tokens, serving without TLS where other
+ * machines can listen in, and keeping readings in memory only.
  */
 #include "cli/serve_settings.h"
 
@@ -48,6 +48,8 @@ static int read_numbers(const struct options *options, struct serve_settings *se
     if (r == 0)
         r = options_size(options, OPTION_MEMORY_LIMIT, &settings->memory_limit_bytes, why);
     if (r == 0)
+        r = options_size(options, OPTION_JOURNAL_LIMIT, &settings->journal_limit_bytes, why);
+    if (r == 0)
         r = options_duration(options, OPTION_DRAIN_TIMEOUT, &settings->drain_timeout_ns, why);
     if (r == 0)
         r = options_duration(options, OPTION_MAX_FUTURE, &max_future_ns, why);
@@ -59,13 +61,18 @@ static int read_numbers(const struct options *options, struct serve_settings *se
     return options_blame(options, OPTION_MAX_FUTURE, why);
 }
 
-static int check_data(const struct options *options, struct err_text *why) {
+static int read_data(const struct options *options, struct serve_settings *settings,
+                     struct err_text *why) {
     const char *data = options_text(options, OPTION_DATA);
-    if (strcmp(data, "none") == 0)
+    if (!data) {
+        err_say(why, "say where readings are to be kept: --data DIR, or --data none for in memory, "
+                     "where they are gone when the server ends");
+        return -EINVAL;
+    }
+    settings->data = strcmp(data, "none") == 0 ? NULL : data;
+    if (*data)
         return 0;
-    err_say(why,
-            "'%.80s': keeping readings on disk is not there yet; for now only none (in memory)",
-            data);
+    err_say(why, "an empty name: give a directory, or none");
     return options_blame(options, OPTION_DATA, why);
 }
 
@@ -122,7 +129,7 @@ int serve_settings_read(const struct options *options, struct serve_settings *se
     if (r == 0)
         r = read_numbers(options, settings, why);
     if (r == 0)
-        r = check_data(options, why);
+        r = read_data(options, settings, why);
     if (r == 0)
         r = check_tls(options, settings, why);
     return r ? r : check_tokens(options, settings, why);

@@ -17,8 +17,10 @@ struct serve_settings {
     const char *cert; /* NULL: plaintext */
     const char *key;
     const char *tokens; /* NULL: anyone */
+    const char *data;   /* NULL: in memory */
     unsigned n_workers;
     uint64_t memory_limit_bytes;
+    uint64_t journal_limit_bytes;
     uint64_t max_future_s;
     uint64_t drain_timeout_ns;
 };

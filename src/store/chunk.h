@@ -109,6 +109,10 @@ size_t chunk_cap_bytes(const struct chunk *chunk);
 /* Borrows the bytes; `n` is how many readings they hold. */
 void chunk_reader_init(struct chunk_reader *reader, struct bytes packed, uint32_t n);
 
+/* Goes on in a chunk that has grown since: the bytes hold `n` readings now, those that were read
+ * already among them. */
+void chunk_reader_extend(struct chunk_reader *reader, struct bytes packed, uint32_t n);
+
 /* Unpacks the next `max` readings, or as many as are left, how many to `*n`; 0 of them is the end.
  * 0 or CHUNK_E_DAMAGED, when `*n` are those before the damage: never a crash, whatever the bytes
  * are. */

@@ -13,6 +13,11 @@ void chunk_reader_init(struct chunk_reader *reader, struct bytes packed, uint32_
     *reader = (struct chunk_reader){.packed = packed, .n_left = n};
 }
 
+void chunk_reader_extend(struct chunk_reader *reader, struct bytes packed, uint32_t n) {
+    reader->packed = packed;
+    reader->n_left = n - reader->past.n;
+}
+
 /* CHUNK_WORD_BITS from this one on; what lies behind the end is 0. */
 static inline uint64_t peek(struct bytes packed, uint64_t at_bit) {
     uint64_t word = 0, at = at_bit >> 3;

@@ -119,7 +119,7 @@ int journal_open(const struct journal_options *options, const struct journal_rep
     buf_init(&journal->record, RECORD_MAX_BYTES);
     journal_encoder_init(&journal->encoder);
     journal_segments_init(&journal->segments, options->files, options->segment_bytes);
-    struct journal_replay_job job = {&journal->segments, options->from, replay};
+    struct journal_replay_job job = {&journal->segments, options->from, options->at_least, replay};
     int r = read_back(journal, &job, found, why);
     if (r) {
         journal_free(journal);
@@ -151,6 +151,13 @@ static int begin_record(struct journal *journal) {
     if (buf_len(&journal->record) > 0)
         return 0;
     return buf_append(&journal->record, bytes_of(head, sizeof(head)));
+}
+
+int journal_reserve(struct journal *journal, size_t n_readings, size_t n_id_bytes) {
+    size_t n_bytes = JOURNAL_RECORD_HEAD_BYTES + JOURNAL_PADDING_BYTES + n_id_bytes +
+                     n_readings * (JOURNAL_READING_MAX_BYTES + JOURNAL_SENSOR_MAX_BYTES);
+    uint8_t *room;
+    return buf_reserve(&journal->record, n_bytes, &room) ? -ENOMEM : 0;
 }
 
 int journal_put_sensor(struct journal *journal, uint32_t number, struct bytes id) {

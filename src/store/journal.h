@@ -26,6 +26,8 @@ struct journal_options {
     uint64_t segment_bytes;
     /* Where to read from: at least every position that was released, and never less than before. */
     uint64_t from;
+    /* New records get positions from here on at least, whatever is found. */
+    uint64_t at_least;
 };
 
 /* What the journal holds, told in order at journal_open(). A function's negative return ends it. */
@@ -63,6 +65,10 @@ void journal_free(struct journal *journal);
 
 /* Position of the next reading that is put. */
 uint64_t journal_position(const struct journal *journal);
+
+/* Makes room for so many readings, all of new sensors and with ids of so many bytes together, so
+ * that putting them cannot fail. At the beginning of a record. 0 or -ENOMEM. */
+MUST_USE int journal_reserve(struct journal *journal, size_t n_readings, size_t n_id_bytes);
 
 /*
  * A sensor that has no number yet, before its first reading. 0, or -ENOMEM and nothing has changed:

@@ -398,8 +398,9 @@ int journal_replay_all(const struct journal_replay_job *job, struct journal_foun
     replayer->why = why;
     int r = replay_from(replayer);
     mem_free(replayer->image);
-    if (r == 0 && job->from > end->position) {
-        end->position = job->from;
+    uint64_t at_least = job->from > job->at_least ? job->from : job->at_least;
+    if (r == 0 && at_least > end->position) {
+        end->position = at_least;
         end->segment = NULL;
     }
     return r;

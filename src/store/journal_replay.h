@@ -17,6 +17,7 @@ struct journal_end {
 struct journal_replay_job {
     struct journal_segments *segments;
     uint64_t from;
+    uint64_t at_least; /* the position at the end is no less */
     const struct journal_replay *replay;
 };
 

@@ -25,6 +25,38 @@
  */
 #define STORE_PAGE_MAX_READINGS 1024
 
+/*
+ * Sealings in the keeper's hands before the writer waits for it. At 16 KiB each they are 64 MiB:
+ * what a disk that stands still for some seconds may leave in memory.
+ */
+#define KEEPER_QUEUE_MAX 4096
+
+/* Sealings in one transaction of SQLite: some MiB, so that its sync costs little for each. */
+#define KEEPER_TURN_MAX 256
+
+/* How far the journal may grow before the keeper looks whether it can let go of something. */
+#define KEEPER_NUDGE_BYTES (1024 * 1024)
+
+/*
+ * Bytes of the journal, all files together. A start reads them, some 20 million readings, in under
+ * a second; chunks whose readings it holds longest are sealed before they are full.
+ */
+#define STORE_JOURNAL_LIMIT_BYTES     ((uint64_t)64 << 20)
+#define STORE_JOURNAL_LIMIT_MIN_BYTES ((uint64_t)1 << 20)
+
+/* Segments that it is cut into: the unit in which it can be let go of. */
+#define STORE_JOURNAL_SEGMENTS 16
+
+/* Heap memory of all open chunks. Beyond it those that have waited longest are sealed. */
+#define STORE_OPEN_LIMIT_BYTES ((uint64_t)1 << 30)
+
+/* Heap memory of the sets in which late readings are looked up: those of some 160 chunks. */
+#define STORE_SEEN_LIMIT_BYTES ((size_t)64 << 20)
+
+/* The WAL of SQLite. It is emptied from a quarter of this on; a reader in the way can hold it up.
+ */
+#define STORE_WAL_LIMIT_BYTES ((uint64_t)32 << 20)
+
 /* Sensors. A sensor costs some 400 bytes; ten million are 4 GB, more than one machine is meant for.
  */
 #define STORE_MAX_SENSORS 10000000

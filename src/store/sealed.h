@@ -83,6 +83,10 @@ void sealed_rollback(struct sealed *sealed);
  */
 MUST_USE int sealed_put_sensor(struct sealed *sealed, const struct sealed_sensor *sensor);
 
+/* From which position on the journal is needed: what lies before it is sealed with this
+ * transaction. */
+MUST_USE int sealed_put_journal_from(struct sealed *sealed, uint64_t position);
+
 /* Adds a chunk; sets the head's id, n_bytes and crc. */
 MUST_USE int sealed_add(struct sealed *sealed, struct sealed_head *head, struct bytes data);
 
@@ -136,6 +140,9 @@ MUST_USE int sealed_view_each_sensor(struct sealed_view *view, sealed_sensor_fn 
 
 /* 0 or SEALED_E_NONE. */
 MUST_USE int sealed_view_covered(struct sealed_view *view, uint32_t sensor, uint64_t *covered);
+
+/* As it was put last; 0 if it never was. */
+MUST_USE int sealed_view_journal_from(struct sealed_view *view, uint64_t *position);
 
 struct sealed_range {
     uint32_t sensor;

@@ -26,6 +26,7 @@ enum sealed_statement {
     SEALED_ADD_HEAD,
     SEALED_REMOVE_HEAD,
     SEALED_REMOVE_DATA,
+    SEALED_PUT_JOURNAL_FROM,
     SEALED_N_STATEMENTS,
 };
 

@@ -8,6 +8,7 @@
  *            that a range of time is one stretch of the table. Statistics over a range read this
  *            and little else.
  *   data     the chunk's bytes, by its id.
+ *   journal  one row: from which position on the journal is needed.
  *
  * Every row has a CRC over all its values, and a head has one more over the chunk's bytes:
  * a file that still opens may be damaged all the same.
@@ -42,7 +43,8 @@ static const char version_1[] =
     " data_crc INTEGER NOT NULL,"
     " row_crc INTEGER NOT NULL,"
     " PRIMARY KEY(sensor, is_late, last_seconds, last_nanos, rank, id)) WITHOUT ROWID;"
-    "CREATE TABLE data(id INTEGER PRIMARY KEY, data BLOB NOT NULL);";
+    "CREATE TABLE data(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+    "CREATE TABLE journal(id INTEGER PRIMARY KEY CHECK(id = 0), needed_from INTEGER NOT NULL);";
 
 static const char *const steps[] = {version_1};
 

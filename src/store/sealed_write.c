@@ -23,6 +23,8 @@ const char *const sealed_statements[SEALED_N_STATEMENTS] = {
     [SEALED_REMOVE_HEAD] = "DELETE FROM heads WHERE sensor = ?1 AND is_late = ?2"
                            " AND last_seconds = ?3 AND last_nanos = ?4 AND rank = ?5 AND id = ?6",
     [SEALED_REMOVE_DATA] = "DELETE FROM data WHERE id = ?1",
+    [SEALED_PUT_JOURNAL_FROM] = "INSERT INTO journal(id, needed_from) VALUES(0, ?1)"
+                                " ON CONFLICT(id) DO UPDATE SET needed_from = ?1",
 };
 
 static int run(struct sealed *sealed, enum sealed_statement statement) {
@@ -66,6 +68,14 @@ int sealed_put_sensor(struct sealed *sealed, const struct sealed_sensor *sensor)
     uint8_t packed[STATS_PACKED_BYTES];
     sealed_row_bind_sensor(sealed->statements[SEALED_PUT_SENSOR], sensor, packed);
     return run(sealed, SEALED_PUT_SENSOR);
+}
+
+int sealed_put_journal_from(struct sealed *sealed, uint64_t position) {
+    int r = check_open(sealed);
+    if (r)
+        return err_trace(r);
+    sqlite3_bind_int64(sealed->statements[SEALED_PUT_JOURNAL_FROM], 1, (int64_t)position);
+    return run(sealed, SEALED_PUT_JOURNAL_FROM);
 }
 
 /* Completes the head and adds its row; the data is there. */

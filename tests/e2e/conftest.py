@@ -54,14 +54,16 @@ def make_token(tokens_file):
 
 
 @pytest.fixture
-def start(certs, tokens_file, make_token):
+def start(certs, tokens_file, make_token, tmp_path_factory):
     """start() serves with TLS and a token that may do all; start(plaintext=True) without either.
 
+    Readings are kept in a directory of the server's own unless `data` names another, or "none".
     At the end of the test each server that still runs is told to stop, and has to end well.
     """
     servers = []
 
-    def begin(*arguments, plaintext=False, variables=None):
+    def begin(*arguments, plaintext=False, variables=None, data=None):
+        arguments = ["--data", data or tmp_path_factory.mktemp("data"), *arguments]
         if plaintext:
             server = program.Server(["--allow-anyone", *arguments], variables=variables)
         else:

@@ -474,6 +474,15 @@ def test_stats_of_a_sensor_and_of_a_pattern(house):
     assert (got["latest"], got["standard_deviation"]) == ("-7.25", "0.0")
 
 
+def test_stats_of_a_range(house):
+    [got] = lines_of_json(good(house.call("stats", "boiler-1", "--start", "-30d", "-o", "json")))
+    [none] = lines_of_json(good(house.call("stats", "boiler-1", "--end", "1971-01-01", "-o", "json")))
+    assert got["count"] > 0 and none["count"] == 0
+    assert "mean" in got and "mean" not in none
+    assert "a range is in whole seconds" in failed(
+        house.call("stats", "boiler-1", "--start", "1.5"), USAGE)
+
+
 def test_stats_of_nothing_is_a_failed_call(house):
     assert "NOT_FOUND: nobody has written to a sensor 'attic'" in failed(house.call("stats", "attic"))
 
@@ -717,7 +726,7 @@ def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, 
     token = make_token("all")
     file = tmp_path / "server.yaml"
     file.write_text(f"listen: 127.0.0.1:0\ncert: {certs}/server.crt\nkey: {certs}/server.key\n"
-                    f"tokens: {tokens_file}\nworkers: 1\nlog-format: json\n")
+                    f"tokens: {tokens_file}\nworkers: 1\nlog-format: json\ndata: {tmp_path}/data\n")
     server = start_program("serve", "--config", file)
     port = server.wait_for(r"serving on 127\.0\.0\.1:(\d+)").group(1)
     assert all(json.loads(line) for line in server.lines["stderr"])
@@ -749,7 +758,8 @@ def test_log_lines_can_be_json(start):
 
 
 def test_a_quiet_server_says_nothing(start_program):
-    server = start_program("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--log-level", "error")
+    server = start_program("serve", "--allow-anyone", "--data", "none", "--listen", "127.0.0.1:0",
+                           "--log-level", "error")
     server.process.stdin.close()
     # It has nothing to say, so whether it serves shows by a call that it answers; the port is its own.
     port = listening_port(server.process.pid)
@@ -931,7 +941,7 @@ def test_serve_listens_on_several_addresses(start):
 
 
 def test_plaintext_to_the_network_works_when_it_was_asked_for(start_program):
-    server = start_program("serve", "--listen", "0.0.0.0:0", "--allow-anyone",
+    server = start_program("serve", "--listen", "0.0.0.0:0", "--allow-anyone", "--data", "none",
                            "--allow-plaintext-from-network")
     server.wait_for("serving on")
     server.wait_for("WARN .*plaintext")

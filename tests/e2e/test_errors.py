@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of docs/errors.md, one test each: code, message, what is kept, and that the server goes on."""
+import contextlib
 import gzip
 import pathlib
 import random
 import re
 import socket
+import sqlite3
 import ssl
 import struct
 import subprocess
@@ -289,7 +291,7 @@ def test_broken_rule_in_a_chat(row, sensors):
 
 
 def test_memory_full(row, start, connect):
-    server = start("--memory-limit", "1M")
+    server = start("--memory-limit", "1M", data="none")
     sensors = SensorServiceStub(connect(server))
     n = 200_000
     body = b"".join(frame(reading(temperature=i, timestamp=BEGIN + i)) for i in range(n))
@@ -319,9 +321,11 @@ def test_bad_sensor_id_in_a_question(row, sensors, sensor_id):
 
 
 @pytest.mark.parametrize("field", ["start_time", "end_time"])
-def test_time_range_before_1970(row, sensors, field):
+def test_time_range_before_1970(row, sensors, thermograph, field):
     request = SensorRequest(sensor_id="boiler-1", **{field: -1})
     row.check_call(lambda: sensors.GetSensorReadings(request))
+    row.check_call(
+        lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id="boiler-1", **{field: -1})))
 
 
 @pytest.mark.parametrize("sensor_id", ["", "x" * 129])
@@ -589,7 +593,7 @@ def files(tmp_path, certs, tokens_file, make_token):
     (tmp_path / "damaged.yaml").write_text("tokens: [{name: x\n")
 
     def options(cert=certs / "server.crt", key=certs / "server.key", tokens=tokens_file):
-        return ["--cert", cert, "--key", key, "--tokens", tokens]
+        return ["--data", "none", "--cert", cert, "--key", key, "--tokens", tokens]
     return options
 
 
@@ -639,7 +643,7 @@ def test_certificate_not_valid_yet(row, files, tmp_path, certs):
 
 
 def test_certificate_without_key(row, files):
-    does_not_start(row, *files()[:2], *files()[4:])
+    does_not_start(row, *files()[:4], *files()[6:])
 
 
 def test_tokens_file_missing(row, files, tmp_path):
@@ -651,17 +655,42 @@ def test_tokens_file_damaged(row, files, tmp_path):
 
 
 def test_port_in_use(row, plain_server):
-    does_not_start(row, "--allow-anyone", listen=[plain_server.address])
-    does_not_start(row, "--allow-anyone", listen=["127.0.0.1:0", plain_server.address])
+    does_not_start(row, "--data", "none", "--allow-anyone", listen=[plain_server.address])
+    does_not_start(
+        row, "--data", "none", "--allow-anyone", listen=["127.0.0.1:0", plain_server.address])
 
 
 def test_plaintext_to_the_network(row):
-    does_not_start(row, "--allow-anyone", listen=["0.0.0.0:0"])
+    does_not_start(row, "--data", "none", "--allow-anyone", listen=["0.0.0.0:0"])
 
 
 def test_no_tokens_named(row):
-    does_not_start(row)
+    does_not_start(row, "--data", "none")
 
 
-def test_data_in_a_folder(row):
-    does_not_start(row, "--allow-anyone", "--data", "/var/lib/thermograph")
+def test_data_not_named(row):
+    does_not_start(row, "--allow-anyone")
+
+
+def test_data_cannot_be_made(row, tmp_path):
+    does_not_start(row, "--allow-anyone", "--data", tmp_path / "not" / "there")
+
+
+def test_data_is_no_directory(row, tmp_path):
+    (tmp_path / "file").write_text("")
+    does_not_start(row, "--allow-anyone", "--data", tmp_path / "file")
+
+
+def test_data_in_use(row, start):
+    server = start(plaintext=True)
+    directory = server.wait_for(r"readings in (\S+)\)").group(1)
+    does_not_start(row, "--allow-anyone", "--data", directory)
+
+
+def test_data_of_a_newer_version(row, start):
+    server = start(plaintext=True)
+    directory = server.wait_for(r"readings in (\S+)\)").group(1)
+    server.stop()
+    with contextlib.closing(sqlite3.connect(f"{directory}/store.sqlite")) as database:
+        database.execute("PRAGMA user_version = 1000")
+    does_not_start(row, "--allow-anyone", "--data", directory)

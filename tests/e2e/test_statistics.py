@@ -116,6 +116,29 @@ def test_statistics_follow_every_answered_reading(sensors, thermograph):
         assert_exact(statistics_of(thermograph, "boiler-1"), sent[:n])
 
 
+@pytest.fixture(params=["none", None], ids=["memory", "disk"])
+def both(request, start, connect):
+    """Two stubs of a server, each kind of store once."""
+    channel = connect(start(data=request.param))
+    return SensorServiceStub(channel), ThermographStub(channel)
+
+
+def test_statistics_of_a_range_are_those_of_its_readings(both):
+    sensors, thermograph = both
+    sent = random_readings(4, 20_000)
+    store(sensors, sent)
+    source = random.Random(5)
+    ranges = [(BEGIN + source.randrange(-100, 20_000), BEGIN + source.randrange(20_100)) for _ in range(30)]
+    for begin, end in [*ranges, (0, BEGIN + 50), (BEGIN + 19_000, 0), (BEGIN, BEGIN + 1)]:
+        inside = [each for each in sent if begin <= each.timestamp and (each.timestamp < end or not end)]
+        got = thermograph.GetStatistics(
+            GetStatisticsRequest(sensor_id="boiler-1", start_time=begin, end_time=end))
+        if inside:
+            assert_exact(got, inside)
+        else:
+            assert got.sensors == 1 and got.count == 0 and not got.HasField("first")
+
+
 def test_repeats_do_not_count_twice(sensors, thermograph):
     sent = [reading(temperature=i, timestamp=BEGIN + i, sequence=i + 1) for i in range(10)]
     store(sensors, sent)

@@ -12,10 +12,12 @@ struct setting {
     const char *text;
 };
 
-/* Reads the settings that are given, up to the first without a text. */
+/* Reads the settings that are given, up to the first without a text, with readings in memory unless
+ * they say something else. */
 static int read_settings(const struct setting *given, struct options *options,
                          struct serve_settings *settings, struct err_text *why) {
     *options = (struct options){.verb = &verb_serve};
+    assert_int_equal(options_set(options, OPTION_DATA, SOURCE_FILE, "none"), 0);
     for (; given->text; given++)
         assert_int_equal(options_set(options, given->id, SOURCE_COMMAND_LINE, given->text), 0);
     return serve_settings_read(options, settings, why);
@@ -126,13 +128,28 @@ static void test_certificate_and_key_belong_together(void **state) {
     assert_refused(key, "--cert is missing");
 }
 
+static void test_where_readings_are_kept_has_to_be_said(void **state) {
+    (void)state;
+    const struct setting given[] = {ANYONE, {0}};
+    struct options options = {.verb = &verb_serve};
+    struct serve_settings settings;
+    struct err_text why;
+    assert_int_equal(options_set(&options, given[0].id, SOURCE_COMMAND_LINE, given[0].text), 0);
+    assert_int_equal(serve_settings_read(&options, &settings, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "--data DIR, or --data none"));
+    options_fini(&options);
+    const struct setting named[] = {ANYONE, {OPTION_DATA, "some/folder"}, {0}};
+    assert_int_equal(read_settings(named, &options, &settings, &why), 0);
+    assert_string_equal(settings.data, "some/folder");
+    options_fini(&options);
+}
+
 static void test_bad_values_are_refused_by_name(void **state) {
     (void)state;
     static const struct setting bad[] = {
-        {OPTION_LISTEN, "nowhere"},      {OPTION_WORKERS, "0"},
-        {OPTION_WORKERS, "1025"},        {OPTION_MEMORY_LIMIT, "much"},
-        {OPTION_MAX_FUTURE, "x"},        {OPTION_MAX_FUTURE, "40000d"},
-        {OPTION_DRAIN_TIMEOUT, "never"}, {OPTION_DATA, "some/folder"},
+        {OPTION_LISTEN, "nowhere"},      {OPTION_WORKERS, "0"},    {OPTION_WORKERS, "1025"},
+        {OPTION_MEMORY_LIMIT, "much"},   {OPTION_MAX_FUTURE, "x"}, {OPTION_MAX_FUTURE, "40000d"},
+        {OPTION_DRAIN_TIMEOUT, "never"}, {OPTION_DATA, ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct setting given[] = {ANYONE, bad[i], {0}};
@@ -151,6 +168,7 @@ int main(void) {
         cmocka_unit_test(test_no_tokens_needs_consent),
         cmocka_unit_test(test_plaintext_on_the_network_needs_consent),
         cmocka_unit_test(test_certificate_and_key_belong_together),
+        cmocka_unit_test(test_where_readings_are_kept_has_to_be_said),
         cmocka_unit_test(test_bad_values_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

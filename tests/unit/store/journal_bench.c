@@ -53,7 +53,7 @@ static int told_readings(void *user, uint32_t number, const struct kept *reading
 }
 
 int bench_open(struct bench *bench) {
-    struct journal_options options = {bench->files, bench->segment_bytes, bench->from};
+    struct journal_options options = {bench->files, bench->segment_bytes, bench->from, 0};
     struct journal_replay replay = {told_sensor, told_readings, bench};
     bench->n_told = 0;
     return journal_open(&options, &replay, &bench->found, &bench->journal, &bench->why);

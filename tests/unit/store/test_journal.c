@@ -531,7 +531,7 @@ static void test_whoever_is_told_may_end_it(void **state) {
     bench_put(&bench, 1, 1);
     assert_int_equal(bench_commit(&bench), 0);
     bench_close(&bench);
-    struct journal_options options = {fake_disk_files(bench.disk), bench.segment_bytes, 0};
+    struct journal_options options = {fake_disk_files(bench.disk), bench.segment_bytes, 0, 0};
     struct journal_replay replay = {refuse_sensor, take_readings, &n};
     assert_int_equal(journal_open(&options, &replay, &bench.found, &bench.journal, &bench.why),
                      -EDOM);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The durable backend: opens its parts in their order and answers questions about the whole.
+ *
+ *     commit -> journal (one sync) -> open chunks -> keeper -> sealed chunks in SQLite
+ *               durable from here     history.h      keeper.h  sealed.h
+ *
+ * Each reading is in exactly one place at a time for whoever asks: in an open chunk, in a sealing
+ * on its way, or in SQLite (snapshot.h). The journal repeats what is not in SQLite yet, for the
+ * next start only.
+ *
+ * A failed write or sync is final (durable_fail): what the disk holds is not known any more, so
+ * nothing is promised after it. Reading goes on.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/durable_impl.h"
+
+/* How long a clean end may seal open chunks, for a quick next start and a small journal. */
+#define CLOSE_SEAL_NS (2 * NS_PER_S)
+
+void durable_fail(struct durable *durable, const char *what, const char *words) {
+    struct err_text text;
+    if (atomic_exchange(&durable->has_failed, true))
+        return;
+    err_say(&text,
+            "%s: %s. Nothing more is accepted; reading goes on. Mend the disk under %s and start "
+            "again: what was acknowledged is there",
+            what, words, durable->options.directory);
+    durable->options.failed(durable->options.user, text.text);
+}
+
+static void on_keeper_failed(void *user, const char *words) {
+    durable_fail(user, "readings cannot be sealed", words);
+}
+
+/* ---- views ---- */
+
+int durable_take_view(struct durable *durable, struct sealed_view **view) {
+    *view = NULL;
+    pthread_mutex_lock(&durable->views_lock);
+    if (durable->n_views > 0)
+        *view = durable->views[--durable->n_views];
+    pthread_mutex_unlock(&durable->views_lock);
+    return *view ? 0 : sealed_view_new(durable->sealed, view);
+}
+
+void durable_give_view(struct durable *durable, struct sealed_view *view) {
+    pthread_mutex_lock(&durable->views_lock);
+    bool has_room = durable->n_views < DURABLE_MAX_VIEWS;
+    if (has_room)
+        durable->views[durable->n_views++] = view;
+    pthread_mutex_unlock(&durable->views_lock);
+    if (!has_room)
+        sealed_view_free(view);
+}
+
+/* ---- the whole ---- */
+
+static int durable_list(struct store_backend *backend, const struct store_filter *filter,
+                        struct store_page *page) {
+    struct names_walk walk;
+    names_walk_init(&walk, &durable_of(backend)->names, filter, page->after);
+    struct name *name;
+    page->n = 0;
+    page->more = false;
+    while ((name = names_walk_next(&walk))) {
+        struct stats stats;
+        history_stats(history_of(name), &stats);
+        if (stats.count == 0)
+            continue;
+        page->more = page->n == page->max;
+        if (page->more)
+            break;
+        page->sensors[page->n++] = (struct store_sensor){name_bytes(name), stats};
+    }
+    return 0;
+}
+
+static void durable_figures(struct store_backend *backend, struct store_figures *figures) {
+    struct durable *durable = durable_of(backend);
+    struct keeper_figures keeper;
+    keeper_figures(durable->keeper, &keeper);
+    *figures = (struct store_figures){
+        .n_sensors = durable->n_shown_sensors,
+        .n_readings = durable->n_readings,
+        .memory_bytes = durable->shown_open_bytes + keeper.queue_bytes,
+        .memory_limit_bytes = durable->options.memory_limit_bytes,
+    };
+}
+
+/* ---- open and close ---- */
+
+static int lock_directory(struct durable *durable, struct err_text *why) {
+    struct err_text path;
+    err_say(&path, "%s/lock", durable->options.directory);
+    durable->lock_fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (durable->lock_fd < 0) {
+        int r = -errno;
+        err_say(why, "the directory %s cannot be written: %s", durable->options.directory,
+                strerror(-r));
+        return r;
+    }
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(durable->lock_fd, F_SETLK, &lock) == 0)
+        return 0;
+    fcntl(durable->lock_fd, F_GETLK, &lock);
+    err_say(why, "the directory %s is in use by another thermograph (process %ld)",
+            durable->options.directory, (long)lock.l_pid);
+    return -EBUSY;
+}
+
+static int open_directory(struct durable *durable, struct err_text *why) {
+    const char *directory = durable->options.directory;
+    if (mkdir(directory, 0700) && errno != EEXIST) {
+        int r = -errno;
+        err_say(why, "the directory %s cannot be made: %s", directory, strerror(-r));
+        return r;
+    }
+    int r = lock_directory(durable, why);
+    if (r || durable->files)
+        return r;
+    r = files_posix_new(directory, &durable->files);
+    if (r)
+        err_say(why, "the directory %s cannot be opened: %s", directory, strerror(-r));
+    return r;
+}
+
+static int open_sealed(struct durable *durable, struct err_text *why) {
+    const struct sealed_options options = {
+        .directory = durable->options.directory,
+        .vfs = durable->options.vfs,
+        .wal_limit_bytes = STORE_WAL_LIMIT_BYTES,
+    };
+    return sealed_open(&options, &durable->sealed, why);
+}
+
+static int open_memory(struct durable *durable, struct err_text *why) {
+    durable->spans = mem_new_array(struct span, STORE_COMMIT_MAX_READINGS);
+    int r = durable->spans ? 0 : -ENOMEM;
+    if (r == 0)
+        r = seen_new(durable->sealed, STORE_SEEN_LIMIT_BYTES, &durable->seen);
+    if (r)
+        err_say(why, "the store cannot be opened: %s", strerror(-r));
+    return r;
+}
+
+static int start_keeper(struct durable *durable, struct err_text *why) {
+    const struct keeper_options options = {
+        .sealed = durable->sealed,
+        .journal = durable->journal,
+        .failed = on_keeper_failed,
+        .user = durable,
+    };
+    int r = keeper_new(&options, &durable->keeper);
+    if (r)
+        err_say(why, "the store's second thread cannot be started: %s", strerror(-r));
+    else
+        durable_hand_over(durable);
+    return r;
+}
+
+typedef int (*open_fn)(struct durable *durable, struct err_text *why);
+
+static int open_all(struct durable *durable, struct err_text *why) {
+    static const open_fn parts[] = {open_directory, open_sealed, durable_recover, open_memory,
+                                    start_keeper};
+    int r = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts) && r == 0; i++)
+        r = parts[i](durable, why);
+    return r;
+}
+
+/* Gives the keeper what is open, as far as there is time. */
+static void seal_open(struct durable *durable) {
+    uint64_t end_ns = clock_monotonic_ns() + CLOSE_SEAL_NS;
+    while (!list_is_empty(&durable->by_age) && !durable->has_failed &&
+           clock_monotonic_ns() < end_ns) {
+        const struct history *oldest = CONTAINER_OF(durable->by_age.next, struct history, by_age);
+        if (durable_seal_before(durable, oldest->oldest + 1))
+            return;
+        durable_hand_over(durable);
+    }
+}
+
+static void free_sensors(struct durable *durable) {
+    for (uint32_t i = 0; i < durable->n_numbers; i++)
+        history_free(durable->by_number[i]);
+    mem_free(durable->by_number);
+    table_fini(&durable->by_id);
+    names_fini(&durable->names, &durable->names_budget);
+}
+
+static void durable_free(struct store_backend *backend) {
+    struct durable *durable = durable_of(backend);
+    if (durable->keeper)
+        seal_open(durable);
+    keeper_free(durable->keeper);
+    seen_free(durable->seen);
+    while (durable->n_views > 0)
+        sealed_view_free(durable->views[--durable->n_views]);
+    sealed_free(durable->sealed);
+    journal_free(durable->journal);
+    if (durable->files)
+        durable->files->ops->free(durable->files);
+    free_sensors(durable);
+    if (durable->lock_fd >= 0)
+        close(durable->lock_fd);
+    pthread_mutex_destroy(&durable->views_lock);
+    mem_free(durable->spans);
+    mem_free((char *)durable->options.directory);
+    mem_free(durable);
+}
+
+static const struct store_backend_ops durable_ops = {
+    .commit = durable_commit,
+    .cursor_open = durable_cursor_open,
+    .cursor_next = durable_cursor_next,
+    .cursor_close = durable_cursor_close,
+    .statistics = durable_statistics,
+    .list = durable_list,
+    .figures = durable_figures,
+    .free = durable_free,
+};
+
+static struct bytes history_key(const void *object) {
+    const struct history *history = object;
+    return name_bytes(&history->id);
+}
+
+static void set_defaults(struct store_durable_options *options) {
+    if (!options->journal_limit_bytes)
+        options->journal_limit_bytes = STORE_JOURNAL_LIMIT_BYTES;
+    if (options->journal_limit_bytes < STORE_JOURNAL_LIMIT_MIN_BYTES)
+        options->journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    if (!options->memory_limit_bytes)
+        options->memory_limit_bytes = STORE_OPEN_LIMIT_BYTES;
+}
+
+static int durable_init(struct durable *durable, const struct store_durable_options *options) {
+    durable->backend.ops = &durable_ops;
+    durable->options = *options;
+    set_defaults(&durable->options);
+    durable->files = options->files;
+    durable->lock_fd = -1;
+    list_init(&durable->by_age);
+    list_init(&durable->detached);
+    pthread_mutex_init(&durable->views_lock, NULL);
+    durable->options.directory = mem_copy_text(options->directory, strlen(options->directory));
+    int r = durable->options.directory ? 0 : -ENOMEM;
+    if (r == 0)
+        r = table_init(&durable->by_id, history_key);
+    return r ? r : names_init(&durable->names, STORE_MAX_SENSORS);
+}
+
+int store_durable_new(const struct store_durable_options *options, struct store_backend **backend,
+                      struct err_text *why) {
+    struct durable *durable = mem_new(struct durable);
+    int r = durable ? durable_init(durable, options) : -ENOMEM;
+    if (r) {
+        err_say(why, "the store cannot be opened: %s", strerror(-r));
+        if (!durable && options->files)
+            options->files->ops->free(options->files);
+    } else {
+        r = open_all(durable, why);
+    }
+    if (r && durable)
+        durable_free(&durable->backend);
+    if (r)
+        return r;
+    *backend = &durable->backend;
+    return 0;
+}

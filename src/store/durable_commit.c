@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A commit, on the writer thread:
+ *
+ *     put      every reading: is it a repeat? into its sensor's open chunk, into the journal's
+ * record sync     the record, once; until here nobody sees anything publish  move the chunks' marks
+ * over what is durable now, count it in the statistics tidy     take away chunks that are full or
+ * hold the journal's oldest end, give them to the keeper
+ *
+ * When the sync fails nothing is published, the store takes nothing more, and every reading of the
+ * commit is refused, whatever the disk has made of it.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/durable_impl.h"
+
+/* Readings appended under one hold of a sensor's lock. */
+#define COMMIT_SLICE 256
+
+static struct kept kept_of(const struct store_item *item) {
+    return (struct kept){
+        .time = {item->seconds, item->nanos},
+        .sequence = item->sequence,
+        .temperature = item->temperature,
+    };
+}
+
+/* ---- put ---- */
+
+/* Notes that `item` went to the end of the chunk. */
+static void span_add(struct durable *durable, struct history *history, struct open_chunk *chunk,
+                     const struct store_item *item) {
+    struct span *last = durable->n_spans ? &durable->spans[durable->n_spans - 1] : NULL;
+    if (!last || last->chunk != chunk || last->items + last->n != item) {
+        last = &durable->spans[durable->n_spans++];
+        *last = (struct span){.history = history, .chunk = chunk, .items = item};
+    }
+    last->n++;
+    last->end = chunk_end(&chunk->chunk);
+}
+
+/* With the history's lock held. */
+static int put_new(struct durable *durable, struct history *history, const struct store_item *item,
+                   const struct kept *reading) {
+    struct open_chunk *chunk;
+    int r = durable_append(durable, history, reading, journal_position(durable->journal), &chunk);
+    if (r)
+        return r;
+    r = journal_put_reading(durable->journal, history->number, reading);
+    assert(r == 0); /* the room was reserved */
+    span_add(durable, history, chunk, item);
+    return 0;
+}
+
+/* Whether the sensor holds it already. What cannot be found out is taken for new: a chunk that is
+ * damaged has lost what it held. */
+static bool is_repeat(struct durable *durable, struct history *history,
+                      const struct kept *reading) {
+    bool has = false;
+    if (reading->sequence == 0 || history_is_newer(history, reading->time))
+        return false;
+    int r = seen_has(durable->seen, history, reading, &has);
+    if (r)
+        log_warn("sensor '%.*s': cannot look for a repeat: %s",
+                 BYTES_ARGS(name_bytes(&history->id)), strerror(-r));
+    return has;
+}
+
+/* The next readings that are newer than all, under one lock. Returns how many; 0 or -ENOMEM in `r`.
+ */
+static uint32_t put_newer(struct durable *durable, struct history *history,
+                          const struct store_item *items, uint32_t n, int *r) {
+    uint32_t i = 0;
+    *r = 0;
+    pthread_mutex_lock(&history->lock);
+    for (; i < n && i < COMMIT_SLICE; i++) {
+        struct kept reading = kept_of(&items[i]);
+        if (reading.sequence != 0 && !history_is_newer(history, reading.time))
+            break;
+        *r = put_new(durable, history, &items[i], &reading);
+        if (*r)
+            break;
+    }
+    pthread_mutex_unlock(&history->lock);
+    return i;
+}
+
+/* One that may be a repeat. 0, or -ENOMEM. */
+static int put_late(struct durable *durable, struct history *history, const struct store_item *item,
+                    struct store_outcome *outcome) {
+    struct kept reading = kept_of(item);
+    if (is_repeat(durable, history, &reading)) {
+        outcome->duplicates++;
+        return 0;
+    }
+    pthread_mutex_lock(&history->lock);
+    int r = put_new(durable, history, item, &reading);
+    pthread_mutex_unlock(&history->lock);
+    return r;
+}
+
+/* `n` readings in a row of one sensor. 0 or -ENOMEM. */
+static int put_stretch(struct durable *durable, struct history *history,
+                       const struct store_item *items, uint32_t n, struct store_outcome *outcome) {
+    for (uint32_t i = 0; i < n;) {
+        int r;
+        uint32_t n_newer = put_newer(durable, history, items + i, n - i, &r);
+        outcome->accepted += n_newer;
+        i += n_newer;
+        if (r == 0 && n_newer == 0) {
+            r = put_late(durable, history, &items[i++], outcome);
+            outcome->accepted += r == 0;
+        }
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static int sensor_of(struct durable *durable, struct bytes id, struct history **history) {
+    *history = durable_find(durable, id);
+    int r = *history ? 0 : durable_add_sensor(durable, durable->n_numbers, id, history);
+    if (r == 0 && history_is_new(*history))
+        r = journal_put_sensor(durable->journal, (*history)->number, id);
+    return r;
+}
+
+static uint32_t items_of_one_name(const struct store_item *items, uint32_t n) {
+    uint32_t same = 1;
+    while (same < n && items[same].name == items->name)
+        same++;
+    return same;
+}
+
+/* The run's readings up to the first that is refused. 0 or -ENOMEM. */
+static int put_readings(struct durable *durable, const struct store_batch *batch,
+                        struct store_run *run) {
+    const struct store_item *items = batch->items + run->first;
+    int r = 0;
+    for (uint32_t i = 0, same; i < run->n && r == 0; i += same) {
+        struct history *history;
+        same = items_of_one_name(items + i, run->n - i);
+        r = sensor_of(durable, store_batch_name(batch, items + i), &history);
+        if (r == 0)
+            r = put_stretch(durable, history, items + i, same, &run->outcome);
+    }
+    return r;
+}
+
+static void put_run(struct durable *durable, const struct store_batch *batch,
+                    struct store_run *run) {
+    struct store_writer *writer = run->writer;
+    run->outcome = (struct store_outcome){0};
+    if (writer->refusal == STORE_TAKEN && put_readings(durable, batch, run))
+        writer->refusal = STORE_REFUSED_MEMORY;
+    run->outcome.refused = run->n - run->outcome.accepted;
+    run->outcome.reason = writer->refusal;
+}
+
+/* ---- sync, publish ---- */
+
+static void publish_span(struct durable *durable, const struct span *span) {
+    struct history *history = span->history;
+    pthread_mutex_lock(&history->lock);
+    for (uint32_t i = 0; i < span->n; i++) {
+        struct kept reading = kept_of(&span->items[i]);
+        stats_add(&span->chunk->stats, reading.time, reading.temperature);
+    }
+    span->chunk->durable = span->end;
+    pthread_mutex_unlock(&history->lock);
+    durable_show(durable, history, span->n);
+}
+
+/* The journal may need room first, which only the keeper can make. A quarter of its limit is for
+ * segments that are made ahead, or half used. */
+static int sync_record(struct durable *durable) {
+    uint64_t position = journal_position(durable->journal);
+    uint64_t used_limit = durable->options.journal_limit_bytes / 4 * 3;
+    if (position > used_limit)
+        keeper_wait_released(durable->keeper, position - used_limit);
+    if (durable->has_failed)
+        return -EIO;
+    uint64_t started_at_ns = clock_monotonic_ns();
+    int r = journal_commit(durable->journal);
+    if (r) {
+        durable_fail(durable, "the journal cannot be written", strerror(-r));
+        return r;
+    }
+    durable->last_sync_ns = clock_monotonic_ns() - started_at_ns;
+    durable->n_commits++;
+    return 0;
+}
+
+/* Half the journal's limit is for what is open, a quarter for what the keeper has in hand. */
+static void tidy(struct durable *durable) {
+    uint64_t position = journal_position(durable->journal);
+    uint64_t open_limit = durable->options.journal_limit_bytes / 2;
+    /* Without memory for it, it is done after a later commit. */
+    if (durable_seal_before(durable, position > open_limit ? position - open_limit : 0))
+        log_warn("no memory to seal chunks; trying again");
+    durable->shown_open_bytes = durable->open_bytes;
+    durable_hand_over(durable);
+}
+
+typedef void (*run_fn)(struct durable *durable, const struct store_batch *batch,
+                       struct store_run *run);
+
+static void each_run(struct durable *durable, struct store_batch *const *batches, size_t n,
+                     run_fn fn) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t run = 0; run < batches[i]->n_runs; run++)
+            fn(durable, batches[i], &batches[i]->runs[run]);
+}
+
+static void refuse(struct store_run *run, enum store_refusal reason) {
+    run->writer->refusal = reason;
+    run->outcome = (struct store_outcome){.refused = run->n, .reason = reason};
+}
+
+static void refuse_failed(struct durable *durable, const struct store_batch *batch,
+                          struct store_run *run) {
+    (void)durable;
+    (void)batch;
+    refuse(run, STORE_REFUSED_FAILED);
+}
+
+static void refuse_memory(struct durable *durable, const struct store_batch *batch,
+                          struct store_run *run) {
+    (void)durable;
+    (void)batch;
+    refuse(run, STORE_REFUSED_MEMORY);
+}
+
+/* After it nothing that is put can be lost between chunk and journal for want of memory. */
+static int reserve(struct durable *durable, struct store_batch *const *batches, size_t n) {
+    size_t n_readings = 0, n_id_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_readings += batches[i]->n_items;
+        n_id_bytes += buf_len(&batches[i]->text);
+    }
+    return journal_reserve(durable->journal, n_readings, n_id_bytes);
+}
+
+static void commit_group(struct durable *durable, struct store_batch *const *batches, size_t n) {
+    durable->n_spans = 0;
+    if (!durable->has_failed)
+        each_run(durable, batches, n, reserve(durable, batches, n) ? refuse_memory : put_run);
+    if (durable->has_failed || sync_record(durable)) {
+        each_run(durable, batches, n, refuse_failed);
+        return;
+    }
+    for (size_t i = 0; i < durable->n_spans; i++)
+        publish_span(durable, &durable->spans[i]);
+    tidy(durable);
+}
+
+/* Batches from the first on that make one record: at least one. */
+static size_t group_size(struct store_batch *const *batches, size_t n) {
+    size_t i = 0, n_readings = 0;
+    do
+        n_readings += batches[i++]->n_items;
+    while (i < n && n_readings + batches[i]->n_items <= STORE_COMMIT_MAX_READINGS);
+    return i;
+}
+
+void durable_commit(struct store_backend *backend, struct store_batch *const *batches, size_t n) {
+    for (size_t i = 0, group; i < n; i += group) {
+        group = group_size(batches + i, n - i);
+        commit_group(durable_of(backend), batches + i, group);
+    }
+}

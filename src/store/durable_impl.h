@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/table.h"
+#include "store/durable.h"
+#include "store/history.h"
+#include "store/journal.h"
+#include "store/keeper.h"
+#include "store/limits.h"
+#include "store/sealed.h"
+#include "store/seen.h"
+
+/* The durable backend's inside, shared by the durable_*.c files. */
+
+/* Readings in a row that a commit has appended to one chunk. */
+struct span {
+    struct history *history;
+    struct open_chunk *chunk;
+    const struct store_item *items;
+    uint32_t n;
+    struct chunk_mark end; /* of the chunk, with them in it */
+};
+
+/* Connections for reading that are free. */
+#define DURABLE_MAX_VIEWS 16
+
+struct durable {
+    struct store_backend backend;
+    struct store_durable_options options;
+    int lock_fd;
+    struct files *files;
+    struct journal *journal;
+    struct sealed *sealed;
+    struct keeper *keeper;
+
+    struct names names; /* all sensors, in order of their ids, for readers */
+    struct budget names_budget;
+
+    /* the writer thread's own */
+    struct table by_id;
+    struct history **by_number;
+    uint32_t n_numbers, cap_numbers; /* numbers given so far; NULL: of a sensor without readings */
+    struct seen *seen;
+    struct list by_age;   /* histories with open chunks, the one with the oldest reading first */
+    struct list detached; /* sealings that the keeper has not been given yet */
+    struct span *spans;   /* of the commit: STORE_COMMIT_MAX_READINGS of them */
+    size_t n_spans;
+    uint64_t open_bytes; /* heap memory of open chunks */
+
+    _Atomic bool has_failed;
+
+    _Atomic uint64_t n_shown_sensors, n_readings, n_commits, last_sync_ns;
+    _Atomic uint64_t shown_open_bytes;
+
+    pthread_mutex_t views_lock;
+    struct sealed_view *views[DURABLE_MAX_VIEWS];
+    size_t n_views;
+};
+
+static inline struct durable *durable_of(struct store_backend *backend) {
+    return CONTAINER_OF(backend, struct durable, backend);
+}
+
+/* Nothing more is kept from now on. Any thread. */
+void durable_fail(struct durable *durable, const char *what, const char *words);
+
+/* ---- durable_sensors.c: the writer thread, or before it runs ---- */
+
+struct history *durable_find(struct durable *durable, struct bytes id);
+
+/* Adds a sensor; `number` is not given yet. 0 or -ENOMEM (too many sensors included). */
+MUST_USE int durable_add_sensor(struct durable *durable, uint32_t number, struct bytes id,
+                                struct history **history);
+
+/* Counts a sensor's readings in that readers can see from now on. */
+void durable_show(struct durable *durable, struct history *history, uint64_t n_readings);
+
+/* Appends a reading that is no repeat, and keeps the list by age. 0 or -ENOMEM. With the history's
+ * lock held. */
+MUST_USE int durable_append(struct durable *durable, struct history *history,
+                            const struct kept *reading, uint64_t position,
+                            struct open_chunk **chunk);
+
+/* Takes the open chunks of sensors away whose oldest reading lies before `position`. 0 or -ENOMEM.
+ */
+MUST_USE int durable_seal_before(struct durable *durable, uint64_t position);
+
+/* Gives the keeper what was taken away. */
+void durable_hand_over(struct durable *durable);
+
+/* ---- durable_recover.c ---- */
+
+/* Reads the sensors and what the journal holds. 0 or a negated errno with words. */
+MUST_USE int durable_recover(struct durable *durable, struct err_text *why);
+
+/* ---- durable_commit.c ---- */
+
+void durable_commit(struct store_backend *backend, struct store_batch *const *batches, size_t n);
+
+/* ---- views ---- */
+
+/* 0 or a negated errno. */
+MUST_USE int durable_take_view(struct durable *durable, struct sealed_view **view);
+void durable_give_view(struct durable *durable, struct sealed_view *view);
+
+/* ---- durable_statistics.c, durable_cursor.c ---- */
+
+int durable_statistics(struct store_backend *backend, const struct store_filter *filter,
+                       const struct store_range *range, uint64_t *n_sensors, struct stats *stats);
+
+int durable_cursor_open(struct store_backend *backend, const struct store_query *query,
+                        struct store_cursor **cursor);
+int durable_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
+                        size_t *n);
+void durable_cursor_close(struct store_cursor *cursor);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a start finds: sensors in SQLite, each with the position up to which its readings are
+ * sealed, and the journal. A reading of the journal is taken in again unless its sensor is sealed
+ * beyond its position. Nothing has to be checked for repeats: the journal holds none.
+ *
+ * A journal that is damaged is no reason not to start: the damage is named, what can be read is
+ * read. `thermograph check` says the same again.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "store/durable_impl.h"
+
+struct recovery {
+    struct durable *durable;
+    uint64_t journal_from; /* what lies before is sealed */
+    uint64_t covered_most; /* of all sensors */
+    uint64_t n_nameless;   /* readings whose sensor's name was in a damaged place */
+};
+
+static int recover_sensor(void *user, const struct sealed_sensor *sensor) {
+    struct recovery *recovery = user;
+    struct history *history;
+    int r = durable_add_sensor(recovery->durable, sensor->number, sensor->id, &history);
+    if (r)
+        return r;
+    history->covered = sensor->covered;
+    history->sealed = sensor->stats;
+    history->newest = sensor->stats.last;
+    durable_show(recovery->durable, history, sensor->stats.count);
+    if (sensor->covered > recovery->covered_most)
+        recovery->covered_most = sensor->covered;
+    return 0;
+}
+
+static int recover_sealed(struct recovery *recovery) {
+    struct sealed_view *view;
+    int r = sealed_view_new(recovery->durable->sealed, &view);
+    if (r)
+        return r;
+    r = sealed_view_begin(view);
+    if (r == 0)
+        r = sealed_view_journal_from(view, &recovery->journal_from);
+    if (r == 0)
+        r = sealed_view_each_sensor(view, recover_sensor, recovery);
+    sealed_view_end(view);
+    sealed_view_free(view);
+    return r;
+}
+
+/* A sensor of the journal that SQLite may know too. A number that means two sensors is damage. */
+static int replay_sensor(void *user, uint32_t number, struct bytes id) {
+    struct durable *durable = ((struct recovery *)user)->durable;
+    struct history *history = durable_find(durable, id);
+    if (history)
+        return history->number == number ? 0 : -EBADMSG;
+    if (number < durable->n_numbers && durable->by_number[number])
+        return -EBADMSG;
+    return durable_add_sensor(durable, number, id, &history);
+}
+
+static int replay_readings(void *user, uint32_t number, const struct kept *readings, size_t n,
+                           uint64_t position) {
+    struct recovery *recovery = user;
+    struct durable *durable = recovery->durable;
+    struct history *history = number < durable->n_numbers ? durable->by_number[number] : NULL;
+    if (!history) {
+        recovery->n_nameless += n;
+        return 0;
+    }
+    uint64_t n_taken = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct open_chunk *chunk;
+        if (position + i < history->covered)
+            continue;
+        int r = durable_append(durable, history, &readings[i], position + i, &chunk);
+        if (r)
+            return r;
+        stats_add(&chunk->stats, readings[i].time, readings[i].temperature);
+        chunk->durable = chunk_end(&chunk->chunk);
+        n_taken++;
+    }
+    durable_show(durable, history, n_taken);
+    return 0;
+}
+
+static void say_found(const struct recovery *recovery, const struct journal_found *found) {
+    if (found->n_cut_bytes)
+        log_info("cut %llu bytes of a commit that was never acknowledged off the journal",
+                 (unsigned long long)found->n_cut_bytes);
+    if (found->n_damaged)
+        log_error("the journal is damaged in %llu places; what can be read is kept. First: %s",
+                  (unsigned long long)found->n_damaged, found->damage.text);
+    if (recovery->n_nameless)
+        log_error("%llu readings in the journal have lost the name of their sensor to the damage",
+                  (unsigned long long)recovery->n_nameless);
+}
+
+static int recover_journal(struct recovery *recovery, struct err_text *why) {
+    struct durable *durable = recovery->durable;
+    uint64_t limit = durable->options.journal_limit_bytes;
+    const struct journal_options options = {
+        .files = durable->files,
+        .segment_bytes = limit / STORE_JOURNAL_SEGMENTS,
+        .from = recovery->journal_from,
+        .at_least = recovery->covered_most,
+    };
+    const struct journal_replay replay = {replay_sensor, replay_readings, recovery};
+    struct journal_found found = {0};
+    int r = journal_open(&options, &replay, &found, &durable->journal, why);
+    if (r == 0)
+        say_found(recovery, &found);
+    return r;
+}
+
+int durable_recover(struct durable *durable, struct err_text *why) {
+    struct recovery recovery = {.durable = durable};
+    int r = recover_sealed(&recovery);
+    if (r) {
+        err_say(why, "the sensors in %s/store.sqlite cannot be read: %s",
+                durable->options.directory, strerror(-r));
+        return r;
+    }
+    return recover_journal(&recovery, why);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One turn: take up to KEEPER_TURN_MAX sealings, put them into SQLite in one transaction, tell
+ * their sensors, let the journal go of what is sealed, prepare its next segment, empty the WAL.
+ * When nothing waits, one step of merging, and look again: merging gives way to sealing, which the
+ * writer may have to wait for.
+ *
+ * What the journal must keep: everything from the oldest position on of the sealings that are in
+ * the queue and of the chunks that are still open. The writer says the latter when it gives; it
+ * gives what it takes out of open chunks at the same time, so between the two nothing falls
+ * through. The oldest of the queue is the first of those that are older than all behind them
+ * (`minima`).
+ */
+#include "store/keeper.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/limits.h"
+#include "store/merge.h"
+#include "store/sorted.h"
+
+enum keeper_state {
+    KEEPER_RUNNING,
+    KEEPER_STOPPING, /* seals what it has, then ends */
+    KEEPER_FAILED,   /* ends at once */
+};
+
+/* A chunk with few readings is merged with its neighbours before long. */
+#define KEEPER_SMALL_CHUNK (CHUNK_MAX_READINGS / 2)
+
+/* Between two looks whether a view that pins the WAL has ended. */
+#define PINNED_WAIT_US 10000
+
+struct keeper {
+    struct keeper_options options;
+    pthread_t thread;
+
+    pthread_mutex_t lock; /* for what follows */
+    pthread_cond_t changed;
+    enum keeper_state state;
+    struct list queue;  /* sealings that wait */
+    struct list minima; /* of these, each that is older than all behind it */
+    uint64_t open_from;
+    bool is_nudged;     /* the thread shall look whether the journal can let go of something */
+    uint64_t nudged_at; /* the open_from at that time */
+    struct keeper_figures figures;
+
+    /* the thread's own */
+    uint64_t released;
+    struct sealed_view *view; /* for merging */
+    struct list to_merge;     /* histories */
+    struct kept readings[CHUNK_MAX_READINGS], scratch[CHUNK_MAX_READINGS];
+};
+
+/* What one turn has in hand: the first sealings of the queue, and from which position on the
+ * journal is needed once they are sealed. */
+struct turn {
+    struct sealing *sealings[KEEPER_TURN_MAX];
+    size_t n;
+    uint64_t needed_from;
+};
+
+static void keeper_fail(struct keeper *keeper, int r) {
+    struct err_text words;
+    err_say(&words, "%s (%s)", strerror(-r), sealed_trouble(keeper->options.sealed));
+    pthread_mutex_lock(&keeper->lock);
+    keeper->state = KEEPER_FAILED;
+    pthread_cond_broadcast(&keeper->changed);
+    pthread_mutex_unlock(&keeper->lock);
+    keeper->options.failed(keeper->options.user, words.text);
+}
+
+/* ---- sealing ---- */
+
+static struct sealed_head head_of(const struct sealing *sealing, const struct open_chunk *open) {
+    return (struct sealed_head){
+        .sensor = sealing->history->number,
+        .is_late = open == sealing->late,
+        .rank = sealing->covered,
+        .stats = open->stats,
+    };
+}
+
+static int seal_main(struct keeper *keeper, const struct sealing *sealing) {
+    struct sealed_head head = head_of(sealing, sealing->main);
+    const struct chunk *chunk = &sealing->main->chunk;
+    return sealed_add(keeper->options.sealed, &head, chunk_bytes(chunk, chunk_end(chunk)));
+}
+
+static int pack(struct chunk *chunk, const struct kept *readings, uint32_t n) {
+    int r = 0;
+    for (uint32_t i = 0; i < n && r == 0; i++)
+        r = chunk_append(chunk, &readings[i]);
+    return r;
+}
+
+/* Late readings lie in order of arrival; sealed ones lie in order of time. */
+static int seal_late(struct keeper *keeper, const struct sealing *sealing) {
+    struct sealed_head head = head_of(sealing, sealing->late);
+    const struct chunk *open = &sealing->late->chunk;
+    CLEANUP(chunk_fini) struct chunk sorted = {0};
+    struct chunk_reader reader;
+    uint32_t n;
+    chunk_reader_init(&reader, chunk_bytes(open, chunk_end(open)), chunk_end(open).n);
+    int r = chunk_read(&reader, keeper->readings, CHUNK_MAX_READINGS, &n);
+    if (r)
+        return -EBADMSG;
+    sorted_sort(keeper->readings, n, keeper->scratch);
+    r = pack(&sorted, keeper->readings, n);
+    if (r == CHUNK_E_FULL) /* sorting has made it longer than the limit: kept as it came */
+        return -EMSGSIZE;
+    if (r)
+        return r;
+    return sealed_add(keeper->options.sealed, &head, chunk_bytes(&sorted, chunk_end(&sorted)));
+}
+
+/* The statistics of all that is sealed once this sealing is; those before it in its sensor's list
+ * are in the same turn. */
+static void count_in(struct sealing *sealing) {
+    struct history *history = sealing->history;
+    struct stats own;
+    pthread_mutex_lock(&history->lock);
+    bool is_first = sealing->link.prev == &history->sealings;
+    sealing->sealed =
+        is_first ? history->sealed : CONTAINER_OF(sealing->link.prev, struct sealing, link)->sealed;
+    pthread_mutex_unlock(&history->lock);
+    sealing_stats(sealing, &own);
+    stats_merge(&sealing->sealed, &own);
+}
+
+static int seal(struct keeper *keeper, struct sealing *sealing) {
+    int r = sealing->main ? seal_main(keeper, sealing) : 0;
+    if (r == 0 && sealing->late)
+        r = seal_late(keeper, sealing);
+    if (r)
+        return r;
+    count_in(sealing);
+    const struct sealed_sensor sensor = {
+        .number = sealing->history->number,
+        .id = name_bytes(&sealing->history->id),
+        .covered = sealing->covered,
+        .stats = sealing->sealed,
+    };
+    return sealed_put_sensor(keeper->options.sealed, &sensor);
+}
+
+static int seal_turn(struct keeper *keeper, const struct turn *turn) {
+    int r = sealed_begin(keeper->options.sealed);
+    for (size_t i = 0; i < turn->n && r == 0; i++)
+        r = seal(keeper, turn->sealings[i]);
+    if (r == 0)
+        r = sealed_put_journal_from(keeper->options.sealed, turn->needed_from);
+    if (r == 0)
+        r = sealed_commit(keeper->options.sealed);
+    if (r)
+        sealed_rollback(keeper->options.sealed);
+    return r;
+}
+
+static bool may_want_merging(const struct sealing *sealing) {
+    return sealing->late || chunk_end(&sealing->main->chunk).n < KEEPER_SMALL_CHUNK;
+}
+
+/* ---- a turn ---- */
+
+static void turn_take(struct keeper *keeper, struct turn *turn) {
+    turn->n = 0;
+    turn->needed_from = keeper->open_from;
+    for (struct list *link; turn->n < KEEPER_TURN_MAX && (link = list_pop(&keeper->queue));) {
+        struct sealing *sealing = CONTAINER_OF(link, struct sealing, queue_link);
+        list_unlink(&sealing->minima_link);
+        turn->sealings[turn->n++] = sealing;
+    }
+    if (list_is_empty(&keeper->minima))
+        return;
+    struct sealing *oldest = CONTAINER_OF(keeper->minima.next, struct sealing, minima_link);
+    if (oldest->oldest < turn->needed_from)
+        turn->needed_from = oldest->oldest;
+}
+
+/* Counts what was sealed, and tells its sensors. */
+static void turn_done(struct keeper *keeper, const struct turn *turn) {
+    pthread_mutex_lock(&keeper->lock);
+    for (size_t i = 0; i < turn->n; i++) {
+        keeper->figures.n_queue--;
+        keeper->figures.queue_bytes -= sealing_cap_bytes(turn->sealings[i]);
+    }
+    keeper->figures.n_sealed += turn->n;
+    pthread_mutex_unlock(&keeper->lock);
+    for (size_t i = 0; i < turn->n; i++) {
+        struct history *history = turn->sealings[i]->history;
+        if (may_want_merging(turn->sealings[i]) && list_is_empty(&history->to_merge))
+            list_append(&keeper->to_merge, &history->to_merge);
+        history_sealed(history, turn->sealings[i]);
+    }
+}
+
+static int keeper_release(struct keeper *keeper, uint64_t needed_from) {
+    int r = journal_release(keeper->options.journal, needed_from);
+    if (r == 0)
+        r = journal_prepare(keeper->options.journal);
+    if (r)
+        return r;
+    pthread_mutex_lock(&keeper->lock);
+    keeper->released = keeper->figures.released = needed_from;
+    pthread_cond_broadcast(&keeper->changed);
+    pthread_mutex_unlock(&keeper->lock);
+    return 0;
+}
+
+/* Empties the WAL now and then. A view that reads from it is waited for when it is at its limit:
+ * views last as long as a page takes to read. */
+static int keeper_checkpoint(struct keeper *keeper) {
+    struct sealed_figures figures;
+    int r = sealed_figures(keeper->options.sealed, &figures);
+    if (r || figures.wal_bytes < figures.wal_limit_bytes / 4)
+        return r;
+    while ((r = sealed_checkpoint(keeper->options.sealed)) == SEALED_E_PINNED)
+        usleep(PINNED_WAIT_US);
+    return r;
+}
+
+/* Seals, or at least lets the journal go of what is not needed. */
+static int keeper_turn(struct keeper *keeper, const struct turn *turn) {
+    if (turn->n == 0 && turn->needed_from == keeper->released)
+        return 0;
+    int r = seal_turn(keeper, turn);
+    if (r)
+        return r;
+    turn_done(keeper, turn);
+    r = keeper_release(keeper, turn->needed_from);
+    return r ? r : keeper_checkpoint(keeper);
+}
+
+/* One bounded step for one sensor. */
+static int keeper_merge(struct keeper *keeper) {
+    struct history *history = CONTAINER_OF(list_pop(&keeper->to_merge), struct history, to_merge);
+    bool did = false;
+    int r = merge_step(keeper->options.sealed, keeper->view, history->number, &did);
+    if (r || !did)
+        return r;
+    list_append(&keeper->to_merge, &history->to_merge);
+    pthread_mutex_lock(&keeper->lock);
+    keeper->figures.n_merges++;
+    pthread_mutex_unlock(&keeper->lock);
+    return keeper_checkpoint(keeper);
+}
+
+/* Waits for something to do and takes it. False: the end. */
+static bool keeper_next(struct keeper *keeper, struct turn *turn) {
+    pthread_mutex_lock(&keeper->lock);
+    while (keeper->state == KEEPER_RUNNING && list_is_empty(&keeper->queue) && !keeper->is_nudged &&
+           list_is_empty(&keeper->to_merge))
+        pthread_cond_wait(&keeper->changed, &keeper->lock);
+    bool goes_on = keeper->state == KEEPER_RUNNING ||
+                   (keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue));
+    turn_take(keeper, turn);
+    keeper->is_nudged = false;
+    pthread_mutex_unlock(&keeper->lock);
+    return goes_on;
+}
+
+static void *keeper_run(void *user) {
+    struct keeper *keeper = user;
+    struct turn turn;
+    while (keeper_next(keeper, &turn)) {
+        int r = keeper_turn(keeper, &turn);
+        if (r == 0 && turn.n == 0 && !list_is_empty(&keeper->to_merge))
+            r = keeper_merge(keeper);
+        if (r)
+            keeper_fail(keeper, r);
+    }
+    return NULL;
+}
+
+/* ---- its life ---- */
+
+static void keeper_release_all(struct keeper **keeper) {
+    if (!*keeper)
+        return;
+    sealed_view_free((*keeper)->view);
+    pthread_cond_destroy(&(*keeper)->changed);
+    pthread_mutex_destroy(&(*keeper)->lock);
+    mem_free(*keeper);
+}
+
+int keeper_new(const struct keeper_options *options, struct keeper **out) {
+    CLEANUP(keeper_release_all) struct keeper *keeper = mem_new(struct keeper);
+    if (!keeper)
+        return -ENOMEM;
+    keeper->options = *options;
+    list_init(&keeper->queue);
+    list_init(&keeper->minima);
+    list_init(&keeper->to_merge);
+    pthread_mutex_init(&keeper->lock, NULL);
+    pthread_cond_init(&keeper->changed, NULL);
+    int r = sealed_view_new(options->sealed, &keeper->view);
+    if (r == 0)
+        r = -pthread_create(&keeper->thread, NULL, keeper_run, keeper);
+    if (r)
+        return err_trace(r);
+    pthread_setname_np(keeper->thread, "store-keeper");
+    *out = STEAL(keeper);
+    return 0;
+}
+
+void keeper_free(struct keeper *keeper) {
+    if (!keeper)
+        return;
+    pthread_mutex_lock(&keeper->lock);
+    if (keeper->state == KEEPER_RUNNING)
+        keeper->state = KEEPER_STOPPING;
+    pthread_cond_broadcast(&keeper->changed);
+    pthread_mutex_unlock(&keeper->lock);
+    pthread_join(keeper->thread, NULL);
+    keeper_release_all(&keeper);
+}
+
+/* ---- the writer's side ---- */
+
+/* It is the newest of the queue: what is not older than it will never be the oldest. */
+static void note_minimum(struct keeper *keeper, struct sealing *sealing) {
+    while (!list_is_empty(&keeper->minima)) {
+        struct sealing *last = CONTAINER_OF(keeper->minima.prev, struct sealing, minima_link);
+        if (last->oldest < sealing->oldest)
+            break;
+        list_unlink(&last->minima_link);
+    }
+    list_append(&keeper->minima, &sealing->minima_link);
+}
+
+void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from) {
+    pthread_mutex_lock(&keeper->lock);
+    LIST_FOR_EACH (link, sealings) {
+        struct sealing *sealing = CONTAINER_OF(link, struct sealing, queue_link);
+        note_minimum(keeper, sealing);
+        keeper->figures.n_queue++;
+        keeper->figures.queue_bytes += sealing_cap_bytes(sealing);
+    }
+    bool has_more = !list_is_empty(sealings);
+    list_move_all(&keeper->queue, sealings);
+    keeper->open_from = open_from;
+    if (has_more || open_from - keeper->nudged_at >= KEEPER_NUDGE_BYTES) {
+        keeper->is_nudged = true;
+        keeper->nudged_at = open_from;
+        pthread_cond_broadcast(&keeper->changed);
+    }
+    keeper->figures.n_waits += keeper->figures.n_queue > KEEPER_QUEUE_MAX;
+    while (keeper->figures.n_queue > KEEPER_QUEUE_MAX && keeper->state != KEEPER_FAILED)
+        pthread_cond_wait(&keeper->changed, &keeper->lock);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_wait_released(struct keeper *keeper, uint64_t position) {
+    pthread_mutex_lock(&keeper->lock);
+    keeper->figures.n_waits += keeper->figures.released < position;
+    keeper->is_nudged = true;
+    pthread_cond_broadcast(&keeper->changed);
+    while (keeper->figures.released < position && keeper->state != KEEPER_FAILED)
+        pthread_cond_wait(&keeper->changed, &keeper->lock);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_figures(struct keeper *keeper, struct keeper_figures *figures) {
+    pthread_mutex_lock(&keeper->lock);
+    *figures = keeper->figures;
+    pthread_mutex_unlock(&keeper->lock);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "store/history.h"
+#include "store/journal.h"
+#include "store/sealed.h"
+
+/*
+ * The keeper: a thread that does all that no answer waits for. It packs sealings into SQLite, lets
+ * the journal go of what is sealed, prepares its next segment, merges chunks, and empties the WAL.
+ *
+ * It fails once and for all: then `failed` is called, on its thread, and nobody waits for it any
+ * more. What it could not seal stays in memory and in the journal.
+ */
+struct keeper;
+
+struct keeper_options {
+    struct sealed *sealed;   /* borrowed */
+    struct journal *journal; /* borrowed */
+    void (*failed)(void *user, const char *words);
+    void *user;
+};
+
+/* Starts the thread. 0 or a negated errno. */
+MUST_USE int keeper_new(const struct keeper_options *options, struct keeper **keeper);
+
+/* Ends the thread after it has sealed what it was given, unless it has failed. NULL is fine. */
+void keeper_free(struct keeper *keeper);
+
+/* ---- the writer thread ---- */
+
+/*
+ * Gives it the sealings of a list (linked by queue_link, durable all of them), and says that no
+ * other reading before the position `open_from` is needed in the journal. Waits while more than
+ * KEEPER_QUEUE_MAX sealings are in its hands.
+ */
+void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from);
+
+/* Waits until the journal needs nothing before `position` any more, or the keeper has failed. What
+ * is there has to be given first. */
+void keeper_wait_released(struct keeper *keeper, uint64_t position);
+
+/* ---- any thread ---- */
+
+struct keeper_figures {
+    uint64_t released; /* the journal needs nothing before this position */
+    uint64_t n_sealed; /* sealings put into SQLite */
+    uint64_t n_merges;
+    uint64_t n_waits;     /* times that the writer had to wait for it */
+    uint64_t n_queue;     /* sealings in its hands, */
+    uint64_t queue_bytes; /* and their heap memory */
+};
+void keeper_figures(struct keeper *keeper, struct keeper_figures *figures);
