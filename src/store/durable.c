@@ -26,14 +26,17 @@
 #define CLOSE_SEAL_NS (2 * NS_PER_S)
 
 void durable_fail(struct durable *durable, const char *what, const char *words) {
-    struct err_text text;
-    if (atomic_exchange(&durable->has_failed, true))
-        return;
-    err_say(&text,
-            "%s: %s. Nothing more is accepted; reading goes on. Mend the disk under %s and start "
-            "again: what was acknowledged is there",
-            what, words, durable->options.directory);
-    durable->options.failed(durable->options.user, text.text);
+    pthread_mutex_lock(&durable->failure_lock);
+    bool is_first = !durable->has_failed;
+    if (is_first)
+        err_say(&durable->failure,
+                "%s: %s. Nothing more is accepted; reading goes on. Mend the disk under %s and "
+                "start again: what was acknowledged is there",
+                what, words, durable->options.directory);
+    durable->has_failed = true;
+    pthread_mutex_unlock(&durable->failure_lock);
+    if (is_first)
+        durable->options.failed(durable->options.user, durable->failure.text);
 }
 
 static void on_keeper_failed(void *user, const char *words) {
@@ -83,6 +86,22 @@ static int durable_list(struct store_backend *backend, const struct store_filter
     return 0;
 }
 
+static struct store_disk_figures disk_figures(const struct durable *durable,
+                                              const struct keeper_figures *keeper) {
+    return (struct store_disk_figures){
+        .journal_bytes = journal_size_bytes(durable->journal),
+        .journal_limit_bytes = durable->options.journal_limit_bytes,
+        .file_bytes = keeper->sealed.file_bytes,
+        .wal_bytes = keeper->sealed.wal_bytes,
+        .n_chunks = keeper->sealed.n_chunks,
+        .open_bytes = durable->shown_open_bytes,
+        .n_sealings_waiting = keeper->n_queue,
+        .n_commits = durable->n_commits,
+        .last_sync_ns = durable->last_sync_ns,
+        .max_sync_ns = durable->max_sync_ns,
+    };
+}
+
 static void durable_figures(struct store_backend *backend, struct store_figures *figures) {
     struct durable *durable = durable_of(backend);
     struct keeper_figures keeper;
@@ -92,7 +111,11 @@ static void durable_figures(struct store_backend *backend, struct store_figures 
         .n_readings = durable->n_readings,
         .memory_bytes = durable->shown_open_bytes + keeper.queue_bytes,
         .memory_limit_bytes = durable->options.memory_limit_bytes,
+        .is_on_disk = true,
+        .disk = disk_figures(durable, &keeper),
     };
+    if (durable->has_failed)
+        figures->failure = durable->failure;
 }
 
 /* ---- open and close ---- */
@@ -213,6 +236,7 @@ static void durable_free(struct store_backend *backend) {
     if (durable->lock_fd >= 0)
         close(durable->lock_fd);
     pthread_mutex_destroy(&durable->views_lock);
+    pthread_mutex_destroy(&durable->failure_lock);
     mem_free(durable->spans);
     mem_free((char *)durable->options.directory);
     mem_free(durable);
@@ -252,6 +276,7 @@ static int durable_init(struct durable *durable, const struct store_durable_opti
     list_init(&durable->by_age);
     list_init(&durable->detached);
     pthread_mutex_init(&durable->views_lock, NULL);
+    pthread_mutex_init(&durable->failure_lock, NULL);
     durable->options.directory = mem_copy_text(options->directory, strlen(options->directory));
     int r = durable->options.directory ? 0 : -ENOMEM;
     if (r == 0)

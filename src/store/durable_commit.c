@@ -189,7 +189,10 @@ static int sync_record(struct durable *durable) {
         durable_fail(durable, "the journal cannot be written", strerror(-r));
         return r;
     }
-    durable->last_sync_ns = clock_monotonic_ns() - started_at_ns;
+    uint64_t took_ns = clock_monotonic_ns() - started_at_ns;
+    durable->last_sync_ns = took_ns;
+    if (took_ns > durable->max_sync_ns)
+        durable->max_sync_ns = took_ns;
     durable->n_commits++;
     return 0;
 }

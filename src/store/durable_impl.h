@@ -46,9 +46,11 @@ struct durable {
     size_t n_spans;
     uint64_t open_bytes; /* heap memory of open chunks */
 
+    pthread_mutex_t failure_lock; /* for two that fail at once */
+    struct err_text failure;      /* does not change any more once has_failed is set */
     _Atomic bool has_failed;
 
-    _Atomic uint64_t n_shown_sensors, n_readings, n_commits, last_sync_ns;
+    _Atomic uint64_t n_shown_sensors, n_readings, n_commits, last_sync_ns, max_sync_ns;
     _Atomic uint64_t shown_open_bytes;
 
     pthread_mutex_t views_lock;

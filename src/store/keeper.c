@@ -211,16 +211,27 @@ static int keeper_release(struct keeper *keeper, uint64_t needed_from) {
     return 0;
 }
 
+/* For whoever asks, on any thread. */
+static int note_sizes(struct keeper *keeper, struct sealed_figures *figures) {
+    int r = sealed_figures(keeper->options.sealed, figures);
+    if (r)
+        return err_trace(r);
+    pthread_mutex_lock(&keeper->lock);
+    keeper->figures.sealed = *figures;
+    pthread_mutex_unlock(&keeper->lock);
+    return 0;
+}
+
 /* Empties the WAL now and then. A view that reads from it is waited for when it is at its limit:
  * views last as long as a page takes to read. */
 static int keeper_checkpoint(struct keeper *keeper) {
     struct sealed_figures figures;
-    int r = sealed_figures(keeper->options.sealed, &figures);
+    int r = note_sizes(keeper, &figures);
     if (r || figures.wal_bytes < figures.wal_limit_bytes / 4)
         return r;
     while ((r = sealed_checkpoint(keeper->options.sealed)) == SEALED_E_PINNED)
         usleep(PINNED_WAIT_US);
-    return r;
+    return r ? r : note_sizes(keeper, &figures);
 }
 
 /* Seals, or at least lets the journal go of what is not needed. */
@@ -298,6 +309,8 @@ int keeper_new(const struct keeper_options *options, struct keeper **out) {
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->changed, NULL);
     int r = sealed_view_new(options->sealed, &keeper->view);
+    if (r == 0)
+        r = sealed_figures(options->sealed, &keeper->figures.sealed);
     if (r == 0)
         r = -pthread_create(&keeper->thread, NULL, keeper_run, keeper);
     if (r)

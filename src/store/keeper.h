@@ -45,8 +45,9 @@ struct keeper_figures {
     uint64_t released; /* the journal needs nothing before this position */
     uint64_t n_sealed; /* sealings put into SQLite */
     uint64_t n_merges;
-    uint64_t n_waits;     /* times that the writer had to wait for it */
-    uint64_t n_queue;     /* sealings in its hands, */
-    uint64_t queue_bytes; /* and their heap memory */
+    uint64_t n_waits;             /* times that the writer had to wait for it */
+    uint64_t n_queue;             /* sealings in its hands, */
+    uint64_t queue_bytes;         /* and their heap memory */
+    struct sealed_figures sealed; /* after its last turn */
 };
 void keeper_figures(struct keeper *keeper, struct keeper_figures *figures);

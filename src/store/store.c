@@ -25,6 +25,7 @@ struct store {
     pthread_t writer;
     bool is_running;
     _Atomic bool is_stopping;
+    _Atomic uint64_t n_refused;
     struct store_batch **group; /* the writer's: room for all batches of all ports */
     size_t *group_sizes;        /* how many of them each port gave */
 };
@@ -57,6 +58,13 @@ int store_port_new(struct store *store, uv_loop_t *loop, store_resumed_fn resume
     return 0;
 }
 
+static uint64_t refused_in(const struct store_batch *batch) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < batch->n_runs; i++)
+        n += batch->runs[i].outcome.refused;
+    return n;
+}
+
 /* Commits what waits in the ports. False if nothing did. */
 static bool store_commit_group(struct store *store) {
     size_t n = 0, i = 0;
@@ -68,6 +76,8 @@ static bool store_commit_group(struct store *store) {
     if (n == 0)
         return false;
     store->backend->ops->commit(store->backend, store->group, n);
+    for (i = 0; i < n; i++)
+        store->n_refused += refused_in(store->group[i]);
     struct store_batch **given = store->group;
     i = 0;
     LIST_FOR_EACH (node, &store->ports) {
@@ -152,4 +162,5 @@ int store_list(struct store *store, const struct store_filter *filter, struct st
 
 void store_figures(struct store *store, struct store_figures *figures) {
     store->backend->ops->figures(store->backend, figures);
+    figures->n_refused = store->n_refused;
 }

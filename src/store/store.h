@@ -179,11 +179,26 @@ struct store_page {
 MUST_USE int store_list(struct store *store, const struct store_filter *filter,
                         struct store_page *page);
 
-/* Figures about the whole, for `health --verbose` and tests. */
+/* What only a store on disk has. */
+struct store_disk_figures {
+    uint64_t journal_bytes, journal_limit_bytes;
+    uint64_t file_bytes, wal_bytes; /* of SQLite, as of the last time something was sealed */
+    uint64_t n_chunks;              /* sealed, as of then */
+    uint64_t open_bytes;            /* memory of what is not given to be sealed yet */
+    uint64_t n_sealings_waiting;
+    uint64_t n_commits;                 /* since the start */
+    uint64_t last_sync_ns, max_sync_ns; /* the latter since the start; 0: there was none */
+};
+
+/* Figures about the whole, for `health --verbose` and tests. Any thread; waits for no disk. */
 struct store_figures {
     uint64_t n_sensors;
     uint64_t n_readings;
+    uint64_t n_refused; /* readings, since the start */
     uint64_t memory_bytes;
     uint64_t memory_limit_bytes; /* 0: none */
+    struct err_text failure;     /* why it takes nothing more; empty: it does */
+    bool is_on_disk;
+    struct store_disk_figures disk;
 };
 void store_figures(struct store *store, struct store_figures *figures);
