@@ -151,6 +151,10 @@ static const struct option_info table[N_OPTIONS] = {
              "What the server holds in the end is asked for by statistics, by total (the sensor "
              "`__total', as the servers to compare with have it), or none",
          .standard = "statistics"},
+
+    /* health */
+    [OPTION_VERBOSE] = {"verbose", 'v', NULL,
+                        .help = "Print the store's figures too; this needs a token that may read"},
 };
 
 const struct option_info *option_info(enum option_id id) {

@@ -64,6 +64,7 @@ enum option_id {
     OPTION_THREADS,
     OPTION_SERVER_PID,
     OPTION_VERIFY,
+    OPTION_VERBOSE,
     N_OPTIONS,
 };
 

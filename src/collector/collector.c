@@ -18,9 +18,10 @@
 
 struct collector {
     struct collector_options options;
-    struct tokens *tokens; /* as last read; NULL: anyone may do anything */
+    uint64_t started_at_ns; /* by the wall clock */
+    struct tokens *tokens;  /* as last read; NULL: anyone may do anything */
     struct grpc_method sensor_methods[4];
-    struct grpc_method thermograph_methods[2];
+    struct grpc_method thermograph_methods[3];
     struct grpc_service sensor_service;
     struct grpc_service thermograph_service;
     const struct grpc_service *services[COLLECTOR_N_SERVICES];
@@ -45,6 +46,10 @@ struct store *worker_store(const struct collector_worker *worker) {
     return worker->collector->options.store;
 }
 
+uint64_t worker_started_at_ns(const struct collector_worker *worker) {
+    return worker->collector->started_at_ns;
+}
+
 static void collector_fill_services(struct collector *collector) {
     collector->sensor_methods[0] = method_send_single_reading;
     collector->sensor_methods[1] = method_stream_sensor_readings;
@@ -52,6 +57,7 @@ static void collector_fill_services(struct collector *collector) {
     collector->sensor_methods[3] = method_sensor_chat;
     collector->thermograph_methods[0] = method_list_sensors;
     collector->thermograph_methods[1] = method_get_statistics;
+    collector->thermograph_methods[2] = method_get_status;
     collector->sensor_service = (struct grpc_service){
         .name = "SensorService",
         .methods = collector->sensor_methods,
@@ -78,6 +84,7 @@ int collector_new(const struct collector_options *options, struct collector **co
     new->options = *options;
     if (!new->options.wall_clock_ns)
         new->options.wall_clock_ns = clock_wall_ns;
+    new->started_at_ns = new->options.wall_clock_ns();
     int r = options->tokens_file ? tokens_load(options->tokens_file, &new->tokens, why) : 0;
     if (r) {
         collector_free(new);

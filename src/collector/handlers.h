@@ -9,3 +9,4 @@ extern const struct grpc_method method_get_sensor_readings;
 extern const struct grpc_method method_sensor_chat;
 extern const struct grpc_method method_list_sensors;
 extern const struct grpc_method method_get_statistics;
+extern const struct grpc_method method_get_status;

@@ -22,4 +22,7 @@ int64_t worker_now_s(struct collector_worker *worker);
 /* The latest time that a reading may have, in seconds since 1970. */
 int64_t worker_latest_s(struct collector_worker *worker);
 
+/* When the server was started, by the wall clock. */
+uint64_t worker_started_at_ns(const struct collector_worker *worker);
+
 struct store *worker_store(const struct collector_worker *worker);

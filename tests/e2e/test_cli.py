@@ -521,6 +521,50 @@ def test_health_needs_no_token_and_tells_by_its_status(server):
     assert "NOT_FOUND" in failed(run("health", "Nobody", *access))
 
 
+FIGURES_ON_DISK = {
+    "journal_bytes", "journal_limit_bytes", "file_bytes", "wal_bytes", "chunks", "open_bytes",
+    "sealings_waiting", "commits", "last_sync_ms", "longest_sync_ms"}
+
+
+def test_verbose_health_gives_the_stores_figures(server):
+    good(server.call("send", "attic", "1.5"))
+    good(server.call("send", "cellar", "2.5"))
+    figures = json.loads(good(server.call("health", "--verbose", "-o", "json")))
+    assert figures["status"] == "SERVING" and figures["readings_in"] == "files"
+    assert (figures["sensors"], figures["readings"], figures["refused"]) == (2, 2, 0)
+    assert figures["commits"] == 2 and figures["open_bytes"] > 0
+    assert figures["longest_sync_ms"] >= figures["last_sync_ms"] > 0
+    assert 0 < figures["journal_bytes"] <= figures["journal_limit_bytes"] == 64 << 20
+    assert figures["file_bytes"] + figures["wal_bytes"] > 0
+    assert FIGURES_ON_DISK <= set(figures) and "failure" not in figures
+    [row] = lines_of_csv(good(server.call("health", "--verbose", "-o", "csv")))
+    assert (row["version"], row["readings"]) == (figures["version"], "2")
+    first, *table = good(server.call("health", "-v")).splitlines()
+    assert first == "SERVING"
+    assert "sensors              2" in table
+
+
+def test_verbose_health_of_a_store_in_memory(start):
+    server = start(data="none")
+    figures = json.loads(good(server.call("health", "--verbose", "-o", "json")))
+    assert figures["readings_in"] == "memory" and figures["memory_limit_bytes"] == 1 << 30
+    assert not FIGURES_ON_DISK & set(figures)
+
+
+def test_verbose_health_counts_what_was_refused(start):
+    server = start("--memory-limit", "100K", data="none")
+    done = server.call("stream", stdin="".join(f"s-{i},1,{BEGIN}\n" for i in range(5000)))
+    assert done.returncode == FAILED
+    figures = json.loads(good(server.call("health", "--verbose", "-o", "json")))
+    assert figures["refused"] > 0 and 0 < figures["readings"] < 5000
+
+
+def test_verbose_health_says_that_the_figures_need_a_token(server):
+    done = run("health", "--verbose", "--server", server.address, "--ca", server.ca)
+    assert (done.returncode, done.stdout) == (FAILED, "SERVING\n")
+    assert "figures need a token" in done.stderr and "--token-file" in done.stderr
+
+
 # ---- simulate ----
 
 @pytest.mark.parametrize("kind", ["unary", "client-stream", "chat"])

@@ -19,7 +19,8 @@ import program
 from readings import BEGIN, NOW, full_reading, history, reading, temperatures
 from sensor_pb2 import Ack, SensorReading, SensorRequest
 from sensor_pb2_grpc import SensorServiceStub
-from thermograph.v1.thermograph_pb2 import GetStatisticsRequest, ListSensorsRequest
+from thermograph.v1.thermograph_pb2 import (
+    GetStatisticsRequest, GetStatusRequest, ListSensorsRequest)
 from wire import Wire, everything_from, frame, open_socket, tls_context
 
 PAGE = program.ROOT / "docs/errors.md"
@@ -410,6 +411,14 @@ def test_no_right_to_read_a_pattern(row, limited):
     row.check_call(lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id="cellar*")))
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="cellar*")))
     assert not thermograph.ListSensors(ListSensorsRequest(pattern="*")).sensors
+
+
+def test_no_right_to_read_anything(row, start, make_token, connect):
+    from thermograph.v1.thermograph_pb2_grpc import ThermographStub
+    make_token("all")
+    token = make_token("writer", "--write", "*")
+    thermograph = ThermographStub(connect(start(), token))
+    row.check_call(lambda: thermograph.GetStatus(GetStatusRequest()))
 
 
 # ---- calls ----
