@@ -106,7 +106,8 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
         .from = recovery->journal_from,
         .at_least = recovery->covered_most,
     };
-    const struct journal_replay replay = {replay_sensor, replay_readings, recovery};
+    const struct journal_replay replay = {
+        .sensor = replay_sensor, .readings = replay_readings, .user = recovery};
     struct journal_found found = {0};
     int r = journal_open(&options, &replay, &found, &durable->journal, why);
     if (r == 0)

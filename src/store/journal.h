@@ -37,6 +37,8 @@ struct journal_replay {
     int (*readings)(void *user, uint32_t number, const struct kept *readings, size_t n,
                     uint64_t position);
     void *user;
+    /* Told of each damaged stretch: the file, where in it, and words. May be NULL. */
+    void (*damaged)(void *user, const char *file, uint64_t at, const char *words);
 };
 
 /* What was found amiss at opening. */

@@ -103,23 +103,35 @@ static int tell_record(struct replayer *replayer, struct bytes payload, uint64_t
 
 /* ---- damage ---- */
 
+static void tell_damage(struct replayer *replayer, const char *file, uint64_t at,
+                        const struct err_text *words) {
+    const struct journal_replay *replay = replayer->job->replay;
+    if (replayer->found->n_damaged++ == 0)
+        replayer->found->damage = *words;
+    if (replay->damaged)
+        replay->damaged(replay->user, file, at, words->text);
+}
+
 static void note_damage(struct replayer *replayer, uint64_t at, uint64_t n_bytes) {
     const struct journal_segment *segment = replayer->segment;
+    struct err_text words;
     if (segment->base + (at - JOURNAL_HEAD_BYTES) + n_bytes <= replayer->job->from)
         return;
-    if (replayer->found->n_damaged++ == 0)
-        err_say(&replayer->found->damage,
-                "%s is damaged: %" PRIu64 " bytes of records from byte %" PRIu64
-                " on cannot be read; all others were read",
-                segment->name.text, n_bytes, at);
+    err_say(&words,
+            "%s is damaged: %" PRIu64 " bytes of records from byte %" PRIu64
+            " on cannot be read; all others were read",
+            segment->name.text, n_bytes, at);
+    tell_damage(replayer, segment->name.text, at, &words);
 }
 
 static void note_missing_start(struct replayer *replayer, uint64_t base) {
     uint64_t from = replayer->job->from;
-    if (base > from && replayer->found->n_damaged++ == 0)
-        err_say(&replayer->found->damage,
-                "%" PRIu64 " bytes of records before %s are missing; all others were read",
-                base - from, journal_name_of(base).text);
+    struct err_text words;
+    if (base <= from)
+        return;
+    err_say(&words, "%" PRIu64 " bytes of records before %s are missing; all others were read",
+            base - from, journal_name_of(base).text);
+    tell_damage(replayer, journal_name_of(base).text, 0, &words);
 }
 
 /* ---- going through a segment ---- */

@@ -54,7 +54,8 @@ static int told_readings(void *user, uint32_t number, const struct kept *reading
 
 int bench_open(struct bench *bench) {
     struct journal_options options = {bench->files, bench->segment_bytes, bench->from, 0};
-    struct journal_replay replay = {told_sensor, told_readings, bench};
+    struct journal_replay replay = {
+        .sensor = told_sensor, .readings = told_readings, .user = bench};
     bench->n_told = 0;
     return journal_open(&options, &replay, &bench->found, &bench->journal, &bench->why);
 }

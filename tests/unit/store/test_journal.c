@@ -532,7 +532,7 @@ static void test_whoever_is_told_may_end_it(void **state) {
     assert_int_equal(bench_commit(&bench), 0);
     bench_close(&bench);
     struct journal_options options = {fake_disk_files(bench.disk), bench.segment_bytes, 0, 0};
-    struct journal_replay replay = {refuse_sensor, take_readings, &n};
+    struct journal_replay replay = {.sensor = refuse_sensor, .readings = take_readings, .user = &n};
     assert_int_equal(journal_open(&options, &replay, &bench.found, &bench.journal, &bench.why),
                      -EDOM);
     assert_int_equal(n, 300);
