@@ -106,6 +106,10 @@ bool caller_may_read_any(const struct caller *caller, struct bytes pattern) {
     return readable.len > 0 && glob_overlaps(readable, pattern);
 }
 
+bool caller_may_read_everything(const struct caller *caller) {
+    return bytes_equal(caller_readable(caller), bytes_str("*"));
+}
+
 struct bytes caller_readable(const struct caller *caller) {
     return bytes_str(caller->set->tokens ? caller->token->read : "*");
 }

@@ -53,5 +53,8 @@ bool caller_may_read(const struct caller *caller, struct bytes sensor_id);
 /* Whether its right to read and the pattern have a possible name in common. */
 bool caller_may_read_any(const struct caller *caller, struct bytes pattern);
 
+/* Whether there is nothing that it may not read. */
+bool caller_may_read_everything(const struct caller *caller);
+
 /* The pattern of what it may read. */
 struct bytes caller_readable(const struct caller *caller);

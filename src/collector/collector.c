@@ -21,7 +21,7 @@ struct collector {
     uint64_t started_at_ns; /* by the wall clock */
     struct tokens *tokens;  /* as last read; NULL: anyone may do anything */
     struct grpc_method sensor_methods[4];
-    struct grpc_method thermograph_methods[3];
+    struct grpc_method thermograph_methods[4];
     struct grpc_service sensor_service;
     struct grpc_service thermograph_service;
     const struct grpc_service *services[COLLECTOR_N_SERVICES];
@@ -58,6 +58,7 @@ static void collector_fill_services(struct collector *collector) {
     collector->thermograph_methods[0] = method_list_sensors;
     collector->thermograph_methods[1] = method_get_statistics;
     collector->thermograph_methods[2] = method_get_status;
+    collector->thermograph_methods[3] = method_check_store;
     collector->sensor_service = (struct grpc_service){
         .name = "SensorService",
         .methods = collector->sensor_methods,

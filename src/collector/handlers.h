@@ -10,3 +10,4 @@ extern const struct grpc_method method_sensor_chat;
 extern const struct grpc_method method_list_sensors;
 extern const struct grpc_method method_get_statistics;
 extern const struct grpc_method method_get_status;
+extern const struct grpc_method method_check_store;

@@ -28,6 +28,8 @@ struct store_backend_ops {
                       const struct store_range *range, uint64_t *n_sensors, struct stats *stats);
     int (*list)(struct store_backend *backend, const struct store_filter *filter,
                 struct store_page *page);
+    /* As store_check(). NULL: there are no files. */
+    int (*check)(struct store_backend *backend, struct check **check, struct err_text *why);
     /* All but `n_refused`, which the store counts itself. */
     void (*figures)(struct store_backend *backend, struct store_figures *figures);
     void (*free)(struct store_backend *backend);

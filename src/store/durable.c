@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/check.h"
 #include "store/durable_impl.h"
 
 /* How long a clean end may seal open chunks, for a quick next start and a small journal. */
@@ -84,6 +85,14 @@ static int durable_list(struct store_backend *backend, const struct store_filter
         page->sensors[page->n++] = (struct store_sensor){name_bytes(name), stats};
     }
     return 0;
+}
+
+static int durable_check(struct store_backend *backend, struct check **check,
+                         struct err_text *why) {
+    const struct durable *durable = durable_of(backend);
+    const struct check_options options = {.directory = durable->options.directory,
+                                          .vfs = durable->options.vfs};
+    return check_new(&options, check, why);
 }
 
 static struct store_disk_figures disk_figures(const struct durable *durable,
@@ -249,6 +258,7 @@ static const struct store_backend_ops durable_ops = {
     .cursor_close = durable_cursor_close,
     .statistics = durable_statistics,
     .list = durable_list,
+    .check = durable_check,
     .figures = durable_figures,
     .free = durable_free,
 };

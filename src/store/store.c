@@ -160,6 +160,11 @@ int store_list(struct store *store, const struct store_filter *filter, struct st
     return store->backend->ops->list(store->backend, filter, page);
 }
 
+int store_check(struct store *store, struct check **check, struct err_text *why) {
+    const struct store_backend_ops *ops = store->backend->ops;
+    return ops->check ? ops->check(store->backend, check, why) : STORE_E_NO_FILES;
+}
+
 void store_figures(struct store *store, struct store_figures *figures) {
     store->backend->ops->figures(store->backend, figures);
     figures->n_refused = store->n_refused;

@@ -35,6 +35,7 @@ struct store_backend;
 enum {
     STORE_E_FULL = 1,      /* the port takes nothing more now; it says so when it does again */
     STORE_E_NO_SENSOR = 2, /* nobody has written to that sensor; no sensor matches */
+    STORE_E_NO_FILES = 3,  /* it keeps nothing in files */
 };
 
 /* Why readings were refused by the writer. */
@@ -178,6 +179,15 @@ struct store_page {
 /* Fills the page with the first sensors that match, in order of their ids. 0 or a negated errno. */
 MUST_USE int store_list(struct store *store, const struct store_filter *filter,
                         struct store_page *page);
+
+struct check;
+
+/*
+ * Begins to check what is in files (store/check.h), but for the journal: that is read at a start.
+ * Opens a file, and its steps read: run all of it in the worker pool, and free the check before the
+ * store. 0, STORE_E_NO_FILES, or a negated errno with words.
+ */
+MUST_USE int store_check(struct store *store, struct check **check, struct err_text *why);
 
 /* What only a store on disk has. */
 struct store_disk_figures {

@@ -20,7 +20,7 @@ from readings import BEGIN, NOW, full_reading, history, reading, temperatures
 from sensor_pb2 import Ack, SensorReading, SensorRequest
 from sensor_pb2_grpc import SensorServiceStub
 from thermograph.v1.thermograph_pb2 import (
-    GetStatisticsRequest, GetStatusRequest, ListSensorsRequest)
+    CheckStoreRequest, GetStatisticsRequest, GetStatusRequest, ListSensorsRequest)
 from wire import Wire, everything_from, frame, open_socket, tls_context
 
 PAGE = program.ROOT / "docs/errors.md"
@@ -347,6 +347,12 @@ def test_pattern_too_long(row, thermograph):
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="x" * 129)))
 
 
+def test_check_of_memory(row, start, connect):
+    from thermograph.v1.thermograph_pb2_grpc import ThermographStub
+    thermograph = ThermographStub(connect(start(data="none")))
+    row.check_call(lambda: thermograph.CheckStore(CheckStoreRequest()))
+
+
 def test_page_token_not_ours(row, thermograph):
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(page_token="x" * 129)))
 
@@ -411,6 +417,12 @@ def test_no_right_to_read_a_pattern(row, limited):
     row.check_call(lambda: thermograph.GetStatistics(GetStatisticsRequest(sensor_id="cellar*")))
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(pattern="cellar*")))
     assert not thermograph.ListSensors(ListSensorsRequest(pattern="*")).sensors
+
+
+def test_no_right_to_read_everything(row, limited):
+    from thermograph.v1.thermograph_pb2_grpc import ThermographStub
+    thermograph = ThermographStub(limited[0])
+    row.check_call(lambda: thermograph.CheckStore(CheckStoreRequest()))
 
 
 def test_no_right_to_read_anything(row, start, make_token, connect):
