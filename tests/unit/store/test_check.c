@@ -130,6 +130,7 @@ struct report {
     struct check_finding last;
     char last_id[STORE_ID_MAX_BYTES + 1], last_file[64];
     struct check_counts counts;
+    size_t n_told;
     int r;
     struct err_text why;
 };
@@ -139,6 +140,7 @@ static void on_found(void *user, const struct check_finding *finding) {
     size_t n = strlen(report->kinds);
     snprintf(report->kinds + n, sizeof(report->kinds) - n, "%s%s", n ? " " : "", finding->kind);
     report->last = *finding;
+    report->n_told++;
     snprintf(report->last_id, sizeof(report->last_id), "%.*s", BYTES_ARGS(finding->sensor_id));
     snprintf(report->last_file, sizeof(report->last_file), "%s",
              finding->file ? finding->file : "");
@@ -360,8 +362,8 @@ static void change_head(struct bench *bench, void (*change)(struct sealed_head *
     struct sealed_head head = old;
     change(&head);
     bench->cellar = head.stats;
-    assert_int_equal(sealed_replace(sealed, &old, &head, chunk_bytes(&chunk, chunk_end(&chunk))),
-                     0);
+    assert_int_equal(sealed_remove(sealed, &old), 0);
+    assert_int_equal(sealed_add(sealed, &head, chunk_bytes(&chunk, chunk_end(&chunk))), 0);
     put_sensors(sealed, bench);
     close_sealed(sealed);
 }
@@ -690,25 +692,34 @@ static void test_a_directory_in_use_is_refused_with_the_others_pid(void **state)
 
 static void test_memory_that_runs_out_ends_it(void **state) {
     (void)state;
-    struct bench bench;
-    make_store(&bench);
-    for (size_t n = 1;; n++) {
-        const struct check_options options = {.directory = bench.directory, .is_offline = true};
-        struct check *check;
+    struct bench image;
+    make_image(&image);
+    const struct check_options options = {.directory = image.directory, .is_offline = true};
+    int r = 0;
+    for (size_t n = 1; r != CHECK_E_DONE; n++) {
+        struct check *check = NULL;
         struct report report = {.kinds = ""};
         fail_alloc_at(n);
-        report.r = check_new(&options, &check, &report.why);
-        while (report.r == 0)
-            report.r = check_step(check, on_found, &report, &report.why);
-        bool was_made = report.r == CHECK_E_DONE;
+        r = check_new(&options, &check, &report.why);
+        while (r == 0)
+            r = check_step(check, on_found, &report, &report.why);
         fail_alloc_off();
+        check_free(check);
+        assert_true(r == CHECK_E_DONE || r == -ENOMEM);
         assert_string_equal(report.kinds, "");
-        if (was_made) {
-            check_free(check);
-            break;
-        }
-        assert_int_equal(report.r, -ENOMEM);
     }
+    bench_fini(&image);
+}
+
+static void test_beyond_the_most_findings_they_are_only_counted(void **state) {
+    (void)state;
+    struct bench bench;
+    make_store(&bench);
+    run_sql(&bench, "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT 1500)"
+                    " INSERT INTO data SELECT i, x'00' FROM n");
+    struct report report = check_it(&bench, false);
+    assert_int_equal(report.counts.n_findings, 1500);
+    assert_int_equal(report.n_told, CHECK_MAX_FINDINGS);
     bench_fini(&bench);
 }
 
@@ -737,6 +748,7 @@ int main(void) {
         cmocka_unit_test(test_offline_nothing_is_changed),
         cmocka_unit_test(test_a_directory_in_use_is_refused_with_the_others_pid),
         cmocka_unit_test(test_memory_that_runs_out_ends_it),
+        cmocka_unit_test(test_beyond_the_most_findings_they_are_only_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
