@@ -34,6 +34,7 @@ def tls_context(ca, alpn=("h2",)):
 def open_socket(server, context=None):
     """A socket, with TLS if there is a context."""
     plain = socket.create_connection(("127.0.0.1", server.port), timeout=program.PATIENCE_S)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small writes follow each other here
     return context.wrap_socket(plain, server_hostname="127.0.0.1") if context else plain
 
 
