@@ -134,6 +134,25 @@ static void note_missing_start(struct replayer *replayer, uint64_t base) {
     tell_damage(replayer, journal_name_of(base).text, 0, &words);
 }
 
+/*
+ * What is sealed was in the journal before: a journal that ends earlier has lost files. One without
+ * any record may have a spare file only, when its last segment was never used.
+ */
+static void note_missing_end(struct replayer *replayer, uint64_t at_least) {
+    const struct journal_segments *segments = replayer->job->segments;
+    uint64_t end = replayer->end->position;
+    bool has_files = !list_is_empty(&segments->in_use);
+    if (at_least <= end || (!has_files && segments->n_swept > 0))
+        return;
+    if (replayer->found->n_damaged++ > 0)
+        return;
+    if (has_files)
+        err_say(&replayer->found->damage,
+                "its last files are missing: it ends at %" PRIu64 ", before what is sealed", end);
+    else
+        err_say(&replayer->found->damage, "all its files are missing");
+}
+
 /* ---- going through a segment ---- */
 
 static uint64_t position_at(const struct replayer *replayer, uint64_t at) {
@@ -411,6 +430,8 @@ int journal_replay_all(const struct journal_replay_job *job, struct journal_foun
     int r = replay_from(replayer);
     mem_free(replayer->image);
     uint64_t at_least = job->from > job->at_least ? job->from : job->at_least;
+    if (r == 0)
+        note_missing_end(replayer, at_least);
     if (r == 0 && at_least > end->position) {
         end->position = at_least;
         end->segment = NULL;

@@ -81,6 +81,7 @@ int journal_segments_find(struct journal_segments *segments) {
     LIST_FOR_EACH (link, &segments->spares) {
         if (r == 0)
             r = files->ops->unlink(files, segment_of(link)->name.text);
+        segments->n_swept++;
     }
     free_all(&segments->spares);
     return r;

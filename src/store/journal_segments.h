@@ -32,6 +32,7 @@ struct journal_segments {
     struct list in_use; /* the last is the one that is written */
     struct list spares;
     size_t n_spares;
+    size_t n_swept; /* spares that journal_segments_find() has unlinked */
     uint64_t n_made;
     _Atomic uint64_t size_bytes; /* of all */
 };

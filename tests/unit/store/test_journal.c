@@ -36,18 +36,52 @@ static void bench_reopen(struct bench *bench) {
     bench_open_and_check(bench);
 }
 
-static void test_new_journal_is_empty_and_begins_at_from(void **state) {
+static void test_new_journal_is_empty_and_begins_at_0(void **state) {
     (void)state;
     struct bench bench;
     bench_init(&bench, 1);
+    for (int i = 0; i < 2; i++) {
+        bench_open_and_check(&bench);
+        assert_int_equal(bench.n_told, 0);
+        assert_int_equal(journal_position(bench.journal), 0);
+        assert_int_equal(bench_commit(&bench), 0);
+        assert_int_equal(journal_position(bench.journal), 0);
+        bench_close(&bench);
+    }
+    bench_fini(&bench);
+}
+
+static void assert_damage(struct bench *bench, const char *words) {
+    assert_int_equal(bench->found.n_damaged, 1);
+    assert_non_null(strstr(bench->found.damage.text, words));
+}
+
+/* What is told by the position up to which readings are sealed. */
+static void test_journal_without_files_is_named_and_begins_at_from(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 22);
     bench.from = 4711;
-    bench_open_and_check(&bench);
+    assert_int_equal(bench_open(&bench), 0);
+    assert_damage(&bench, "all its files are missing");
     assert_int_equal(bench.n_told, 0);
     assert_int_equal(journal_position(bench.journal), 4711);
-    assert_int_equal(bench_commit(&bench), 0);
+    bench_reopen(&bench); /* nothing was written, so there are no files again, but for a spare */
     assert_int_equal(journal_position(bench.journal), 4711);
-    bench_reopen(&bench);
-    assert_int_equal(journal_position(bench.journal), 4711);
+    bench_fini(&bench);
+}
+
+static void test_missing_last_file_is_named(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 23);
+    bench_open_and_check(&bench);
+    bench_write(&bench);
+    bench.from = journal_position(bench.journal) + 8;
+    bench_close(&bench);
+    assert_int_equal(bench_open(&bench), 0);
+    assert_damage(&bench, "its last files are missing");
+    assert_int_equal(journal_position(bench.journal), bench.from);
     bench_fini(&bench);
 }
 
@@ -541,7 +575,9 @@ static void test_whoever_is_told_may_end_it(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_journal_is_empty_and_begins_at_from),
+        cmocka_unit_test(test_new_journal_is_empty_and_begins_at_0),
+        cmocka_unit_test(test_journal_without_files_is_named_and_begins_at_from),
+        cmocka_unit_test(test_missing_last_file_is_named),
         cmocka_unit_test(test_all_comes_back_over_restarts_and_segments),
         cmocka_unit_test(test_what_was_put_and_not_committed_is_gone),
         cmocka_unit_test(test_positions_grow_by_one_within_a_record_and_more_between),
