@@ -360,6 +360,7 @@ static int run(const struct options *options) {
     struct err_text why;
     if (serve_settings_read(options, &serve.settings, &why))
         return say_usage(options, &why);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit (ulimit -f) is a full disk, not the end */
     say_libraries();
     int r = run_server(&serve, &why);
     if (r)
