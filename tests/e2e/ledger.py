@@ -44,7 +44,7 @@ class Sent:
 
 
 class Call:
-    """Readings of one call in the order in which they were sent; repeats of what is there stand apart."""
+    """Readings of one call, as they were sent; `new` are those that are not there yet."""
 
     def __init__(self):
         self.sent = []
@@ -158,7 +158,7 @@ class Ledger:
     # ---- settling: after the restart ----
 
     def settle(self, histories):
-        """Compares all that the server has ({name: [bytes of a SensorReading]}) and takes it as what is there now."""
+        """Compares all that the server has, as bytes by sensor, and takes it as what is there now."""
         for sensor in self.sensors.values():
             self._settle_sensor(sensor, histories[sensor.name])
         for call in self._calls:

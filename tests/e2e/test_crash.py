@@ -224,7 +224,8 @@ class Crashes:
         credentials = grpc.composite_channel_credentials(
             grpc.ssl_channel_credentials(self.server.ca.read_bytes()),
             grpc.access_token_call_credentials(self.token))
-        return grpc.secure_channel(self.server.address, credentials, [("grpc.use_local_subchannel_pool", 1)])
+        return grpc.secure_channel(
+            self.server.address, credentials, [("grpc.use_local_subchannel_pool", 1)])
 
     def wire(self):
         self.server.token = self.token
@@ -315,16 +316,7 @@ def histories(wire, names):
     wire.close()
     for name, answer in found.items():
         assert answer.status == 0, f"{name}: {answer.status} {answer.message}"
-    return {name: split(answer.body) for name, answer in found.items()}
-
-
-def split(body):
-    at, messages = 0, []
-    while at < len(body):
-        begin = at + 5
-        at = begin + int.from_bytes(body[at + 1:begin], "big")
-        messages.append(body[begin:at])
-    return messages
+    return {name: [data for _, data in answer.messages()] for name, answer in found.items()}
 
 
 def statistics_of(channel, **request):

@@ -79,11 +79,11 @@ class Answer:
 
     def messages(self):
         """The messages' bytes, each with its flag."""
-        rest, found = self.body, []
-        while rest:
-            flag, length = struct.unpack(">BI", rest[:5])
-            found.append((flag, rest[5:5 + length]))
-            rest = rest[5 + length:]
+        at, found = 0, []
+        while at < len(self.body):
+            flag, length = struct.unpack_from(">BI", self.body, at)
+            at += 5 + length
+            found.append((flag, self.body[at - length:at]))
         return found
 
 

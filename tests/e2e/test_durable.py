@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a directory of readings lives through beside a crash (test_crash.py): clean ends, disks that are
+full or read-only, files that are gone, and that many sensors start quickly."""
+import contextlib
+import pathlib
+import random
+import re
+import subprocess
+import time
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+import program
+from readings import BEGIN, history, reading, temperatures
+from sensor_pb2 import Ack, SensorRequest
+from sensor_pb2_grpc import SensorServiceStub
+from thermograph.v1.thermograph_pb2 import GetStatisticsRequest
+from thermograph.v1.thermograph_pb2_grpc import ThermographStub
+from wire import Wire, frame
+
+IS_SANITIZED = re.search("asan|tsan", str(pathlib.Path(program.BIN).parent)) is not None
+START_S = 1  # with 10,000 sensors
+STREAM = "/SensorService/StreamSensorReadings"
+SMALL = ["--journal-limit", "1M"]
+MANY = 100_000  # readings that are far more than a small journal holds
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def open_server(start, connect):
+    """open_server(data, ...) serves it without TLS and gives the server and a stub."""
+    def open_it(data, *arguments):
+        server = start(*arguments, data=data, plaintext=True)
+        return server, SensorServiceStub(connect(server))
+    return open_it
+
+
+def send_many(server, sent):
+    """One stream, its messages many at a time."""
+    wire = Wire(server)
+    answer = wire.call(STREAM, b"".join(frame(each) for each in sent))
+    wire.close()
+    assert answer.status == 0, answer.message
+    assert Ack.FromString(answer.body[5:]).accepted == len(sent)
+
+
+def count(server, connect, pattern="*"):
+    answer = ThermographStub(connect(server)).GetStatistics(GetStatisticsRequest(sensor_id=pattern))
+    return answer.sensors, answer.count
+
+
+def stop(server):
+    assert server.stop() == 0, server.said()
+
+
+# ---- clean ends ----
+
+def test_what_was_kept_is_there_after_a_stop(open_server, data):
+    server, sensors = open_server(data)
+    sent = [reading("attic", i / 4, BEGIN + i, nanos=i, sequence=i) for i in range(1000)]
+    sensors.StreamSensorReadings(iter(sent))
+    sensors.SendSingleReading(reading("cellar", -0.0, BEGIN))
+    stop(server)
+    server, sensors = open_server(data)
+    assert history(sensors, "attic") == sent
+    assert [str(each) for each in temperatures(sensors, "cellar")] == ["-0.0"]
+
+
+def test_a_stop_leaves_nothing_to_do_for_the_next_start(open_server, data, connect):
+    """Whatever was in the journal alone is sealed; a stop and the next start are quick."""
+    server, _ = open_server(data)
+    send_many(server, [reading(f"s-{i % 100}", i / 100, BEGIN + i) for i in range(MANY)])
+    stop(server)
+    for journal in data.glob("journal-*"):
+        journal.unlink()
+    started = time.monotonic()
+    server, _ = open_server(data)
+    assert time.monotonic() - started < START_S or IS_SANITIZED
+    assert count(server, connect) == (100, MANY)
+
+
+def test_a_repeat_is_recognised_after_restarts_and_in_sealed_chunks(open_server, data):
+    sent = [reading("attic", i, BEGIN + i, sequence=i + 1) for i in range(9000)]  # more than a chunk
+    for n_duplicates in (0, len(sent), len(sent)):
+        server, sensors = open_server(data, *SMALL)
+        ack = sensors.StreamSensorReadings(iter(sent))
+        assert (ack.accepted, ack.duplicates) == (len(sent), n_duplicates)
+        stop(server)
+    server, sensors = open_server(data)
+    assert history(sensors, "attic") == sent
+
+
+# ---- disks ----
+
+@pytest.fixture
+def mount(tmp_path):
+    """mount(options) gives a file system of its own in memory, where that is allowed."""
+    folders = []
+
+    def make(options):
+        folder = tmp_path / f"disk-{len(folders)}"
+        folder.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder],
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot mount: {done.stderr.strip()}")
+        folders.append(folder)
+        return folder
+
+    yield make
+    for folder in folders:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+
+
+def health_of(channel):
+    return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status
+
+
+def fill(server):
+    """Writes until it is refused, what cannot be packed; gives what was answered, and the refusal."""
+    rng = random.Random(1)
+    kept = []
+    with contextlib.closing(Wire(server)) as wire:
+        while True:
+            sent = [reading("attic", rng.uniform(-1e9, 1e9), BEGIN + len(kept) + i,
+                            rng.randrange(10**9), rng.getrandbits(63)) for i in range(5000)]
+            answer = wire.call(STREAM, b"".join(frame(each) for each in sent))
+            if answer.status:
+                return kept, answer
+            kept += sent
+
+
+def all_of(server, sensor_id="attic"):
+    """All readings of a sensor as bytes."""
+    with contextlib.closing(Wire(server)) as wire:
+        answer = wire.call("/SensorService/GetSensorReadings", frame(SensorRequest(sensor_id=sensor_id)))
+    assert answer.status == 0, answer.message
+    return [data for _, data in answer.messages()]
+
+
+def assert_kept(server, kept):
+    """What was answered is there; of what was not, whatever it is stands behind it."""
+    assert all_of(server)[:len(kept)] == [each.SerializeToString() for each in kept]
+
+
+def assert_it_has_failed(server, connect, sensors, kept, words):
+    """A line that says why, NOT_SERVING, refusals; and reading goes on."""
+    server.wait_for(rf"ERROR .*{words}.*Nothing more is accepted; reading goes on")
+    channel = connect(server)
+    assert health_of(channel) == health_pb2.HealthCheckResponse.NOT_SERVING
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as refusal:
+            sensors.SendSingleReading(reading("attic", 1, BEGIN))
+        assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert_kept(server, kept)
+    assert count(server, connect, "attic")[1] >= len(kept)
+    assert len(re.findall("Nothing more is accepted", server.said())) == 1
+
+
+def test_a_full_disk_is_named_and_reading_goes_on(open_server, mount, connect):
+    disk = mount("size=3M")
+    server, sensors = open_server(disk / "data", *SMALL)
+    kept, refusal = fill(server)
+    assert refusal.status == grpc.StatusCode.UNAVAILABLE.value[0], refusal.message
+    assert len(kept) > 10_000, "it should have been kept until the disk was full"
+    assert_it_has_failed(server, connect, sensors, kept, "No space left on device|disk is full")
+    server.stop()
+    remount(disk, "size=64M")
+    server, sensors = open_server(disk / "data", *SMALL)
+    assert_kept(server, kept)
+    assert sensors.SendSingleReading(reading("attic", 1, BEGIN)).accepted == 1
+    assert health_of(connect(server)) == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(open_server, data, connect, monkeypatch, tmp_path):
+    """As above, where nothing can be mounted."""
+    limited = tmp_path / "limited"
+    limited.write_text(f"#!/bin/sh\nulimit -f 1000\nexec {program.BIN} \"$@\"\n")
+    limited.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "BIN", str(limited))
+        server, sensors = open_server(data, *SMALL)
+    kept, _ = fill(server)
+    assert_it_has_failed(server, connect, sensors, kept, "File too large|disk I/O error")
+    server.stop()
+    server, sensors = open_server(data, *SMALL)
+    assert_kept(server, kept)
+
+
+def test_a_read_only_directory_is_named(mount):
+    disk = mount("size=1M")
+    remount(disk, "ro")
+    done = program.run("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--data", disk)
+    assert done.returncode == 1
+    assert f"the directory {disk} cannot be written: Read-only file system" in done.stderr
+
+
+def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data, connect):
+    server, sensors = open_server(data, *SMALL)
+    send_many(server, [reading(f"s-{i % 10}", i / 100, BEGIN + i) for i in range(MANY)])
+    send_many(server, [reading("s-1", i / 100, BEGIN + MANY + i) for i in range(100)])
+    server.kill()
+    for journal in data.glob("journal-*"):
+        journal.unlink()
+    server, sensors = open_server(data, *SMALL)
+    server.wait_for("ERROR the journal is damaged .*all its files are missing")
+    n_sensors, n_readings = count(server, connect)
+    assert n_sensors == 10 and 0 < n_readings < MANY
+    sent = reading("s-1", 1, BEGIN + 2 * MANY)
+    sensors.SendSingleReading(sent)
+    server.kill()
+    server, sensors = open_server(data, *SMALL)
+    assert history(sensors, "s-1")[-1] == sent
+
+
+# ---- starting ----
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_ten_thousand_sensors_start_in_a_second(open_server, data, connect, end):
+    """From what is sealed, and from a journal that was not."""
+    server, _ = open_server(data)
+    for second in range(4):
+        send_many(server, [reading(f"sensor-{i}", i / 100, BEGIN + second, sequence=1 + second)
+                           for i in range(10_000)])
+    getattr(server, end)()
+    started = time.monotonic()
+    server, _ = open_server(data)
+    took = time.monotonic() - started
+    assert count(server, connect) == (10_000, 40_000)
+    assert took < START_S or IS_SANITIZED
