@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import random
 import re
+import sqlite3
 import subprocess
 import time
 
@@ -221,6 +222,42 @@ def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data,
     server.kill()
     server, sensors = open_server(data, *SMALL)
     assert history(sensors, "s-1")[-1] == sent
+
+
+def test_a_journal_that_is_damaged_is_named_and_the_rest_is_there(open_server, data):
+    server, sensors = open_server(data)
+    sent = [reading(timestamp=BEGIN + i, temperature=i) for i in range(100)]
+    for each in sent:  # a record of its own for each
+        sensors.SendSingleReading(each)
+    server.kill()
+    journal, = data.glob("journal-0*")
+    image = bytearray(journal.read_bytes())
+    image[4096 + 1000] ^= 1
+    journal.write_bytes(image)
+    server, sensors = open_server(data)
+    line = server.wait_for("ERROR the journal is damaged in 1 places.* First: (.*)").group(1)
+    assert line.startswith(f"{journal.name} is damaged: ")
+    there = history(sensors)
+    assert len(there) == len(sent) - 1 and all(each in sent for each in there)
+
+
+def test_a_damaged_chunk_fails_the_questions_that_need_it(open_server, data, connect):
+    server, sensors = open_server(data)
+    for name in ("attic", "cellar"):
+        send_many(server, [reading(name, i, BEGIN + i) for i in range(20_000)])
+    stop(server)
+    with contextlib.closing(sqlite3.connect(data / "store.sqlite")) as database, database:
+        database.execute("UPDATE data SET data = zeroblob(length(data)) WHERE id IN "
+                         "(SELECT heads.id FROM heads JOIN sensors ON sensor = number "
+                         "WHERE sensors.id = CAST('attic' AS BLOB) ORDER BY rank LIMIT 1)")
+    server, sensors = open_server(data)
+    with pytest.raises(grpc.RpcError) as refusal:
+        history(sensors, "attic")
+    assert refusal.value.code() == grpc.StatusCode.INTERNAL
+    assert refusal.value.details().startswith("the readings cannot be read: ")
+    assert len(history(sensors, "attic", start_time=BEGIN + 19_000)) == 1000
+    assert len(history(sensors, "cellar")) == 20_000
+    assert count(server, connect) == (2, 40_000)
 
 
 # ---- starting ----
