@@ -57,6 +57,13 @@ def make_program():
         (FOLDER / "token").write_text(done.stdout)
 
 
+def measure_coder():
+    """The lines that tools/bench/bench_chunk prints, on a core of its own."""
+    make_program()
+    run(["ninja", "-C", FOLDER, "tools/bench/bench_chunk"])
+    return run(machine.on_core(machine.SERVER_CORE, [str(FOLDER / "tools/bench/bench_chunk")])).strip().splitlines()
+
+
 def our_server(name, data, is_durable=False):
     def command(address, folder):
         return [str(PROGRAM), "serve", "--listen", address, "--workers", "1", "--log-level", "warn",

@@ -6,7 +6,9 @@ from lib import loads
 
 TITLES = {"memory": "Thermograph, in memory", "durable": "Thermograph, durable", "tonic": "tonic, in memory",
           "grpc-cpp": "gRPC C++, in memory", "store-durable": "Thermograph, durable, over TLS, 1,000 sensors",
-          "store-durable-10k": "the same, 10,000 sensors", "store-durable-1m": "the same, 1,000,000 sensors",
+          "store-durable-b": "the same, data set B", "store-durable-10k": "data set A, 10,000 sensors",
+          "store-durable-1m": "data set A, 1,000,000 sensors, 4 readings of each",
+          "store-durable-100m": "data set A, 1,000 sensors, 100 million readings",
           "store-sqlite": "SQLite, one row a reading, 10,000 a transaction, synced",
           "store-postgresql": "PostgreSQL, COPY of 10,000 a transaction, fsync on"}
 BASE = "tonic"
@@ -80,7 +82,7 @@ def store_row(name, runs):
 
 
 def stores_table(runs):
-    lines = ["### Data set A into stores", "",
+    lines = ["### Data sets into stores", "",
              "| store | readings a second | processor time a reading | bytes on disk a reading "
              "| memory | start on it again |",
              "|---|---|---|---|---|---|"]
@@ -111,4 +113,6 @@ def markdown(results):
             lines += [*table(load, runs), ""]
     if results["stores"]:
         lines += [*stores_table(results["stores"]), ""]
+    if results["coder"]:
+        lines += ["### The coder of chunks, alone", "", *(f"    {line}" for line in results["coder"]), ""]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from lib import builds, machine, servers
 
 N_READINGS = 500_000  # 500 of each of 1,000 sensors
 ROWS_PER_TRANSACTION = 10_000
-PATIENCE_S = 300
+PATIENCE_S = 600
 POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")
 
 
@@ -33,9 +33,9 @@ def make_csv():
 
 # ---- Thermograph ----
 
-def send_data_set(process, n_sensors, n_readings):
+def send_data_set(process, data_set, n_sensors, n_readings):
     """Sends it as one client stream; how long it took."""
-    command = [builds.PROGRAM, "simulate", "--dataset", "A", "--sensors", n_sensors, "--count", n_readings,
+    command = [builds.PROGRAM, "simulate", "--dataset", data_set, "--sensors", n_sensors, "--count", n_readings,
                "--kind", "client-stream", "--server", process.address, *process.server.access]
     started = time.monotonic()
     done = subprocess.run(machine.on_core(machine.LOAD_CORE, list(map(str, command))), capture_output=True,
@@ -55,13 +55,13 @@ def start_again(process):
         servers.end(again.process)
 
 
-def thermograph(n_sensors, n_readings):
+def thermograph(n_sensors, n_readings, data_set="A"):
     """It is so much faster that it gets more readings, and so much smaller on disk that it needs more: the files
     that it preallocates would be most of it."""
     def write(_csv, _folder):
         with servers.running(builds.thermograph_durable(lambda words: None)) as process:
             before = process.cpu_s()
-            took = send_data_set(process, n_sensors, n_readings)
+            took = send_data_set(process, data_set, n_sensors, n_readings)
             found = {"readings": n_readings, "seconds": took, "cpu_seconds": process.cpu_s() - before,
                      "rss_bytes": process.peak_rss_bytes()}
             servers.end(process.process)
@@ -185,8 +185,9 @@ def postgresql(csv, folder):
 
 
 TABLE = {
-    "store-durable": thermograph(1_000, 10_000_000), "store-durable-10k": thermograph(10_000, 2_000_000),
-    "store-durable-1m": thermograph(1_000_000, 4_000_000), "store-sqlite": sqlite, "store-postgresql": postgresql}
+    "store-durable": thermograph(1_000, 20_000_000), "store-durable-b": thermograph(1_000, 20_000_000, "B"),
+    "store-durable-10k": thermograph(10_000, 20_000_000), "store-durable-1m": thermograph(1_000_000, 4_000_000),
+    "store-durable-100m": thermograph(1_000, 100_000_000), "store-sqlite": sqlite, "store-postgresql": postgresql}
 
 
 def measure(name):
