@@ -24,7 +24,7 @@
 #include "store/durable_impl.h"
 
 /* How long a clean end may seal open chunks, for a quick next start and a small journal. */
-#define CLOSE_SEAL_NS (2 * NS_PER_S)
+#define CLOSE_SEAL_NS NS_PER_S
 
 void durable_fail(struct durable *durable, const char *what, const char *words) {
     pthread_mutex_lock(&durable->failure_lock);
@@ -229,14 +229,28 @@ static void free_sensors(struct durable *durable) {
     names_fini(&durable->names, &durable->names_budget);
 }
 
+/* Leaves no more files, and no larger ones, than the next start needs. */
+static void tidy_files(struct durable *durable) {
+    if (durable->has_failed)
+        return;
+    int r = sealed_tidy(durable->sealed);
+    if (r == 0)
+        r = journal_tidy(durable->journal);
+    if (r)
+        log_warn("%s cannot be tidied: %s", durable->options.directory, strerror(-r));
+}
+
 static void durable_free(struct store_backend *backend) {
     struct durable *durable = durable_of(backend);
-    if (durable->keeper)
+    bool was_open = durable->keeper;
+    if (was_open)
         seal_open(durable);
     keeper_free(durable->keeper);
     seen_free(durable->seen);
     while (durable->n_views > 0)
         sealed_view_free(durable->views[--durable->n_views]);
+    if (was_open)
+        tidy_files(durable);
     sealed_free(durable->sealed);
     journal_free(durable->journal);
     if (durable->files)

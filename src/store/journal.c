@@ -239,6 +239,10 @@ int journal_prepare(struct journal *journal) {
     return journal_segments_prepare(&journal->segments);
 }
 
+int journal_tidy(struct journal *journal) {
+    return journal_segments_drop_spares(&journal->segments);
+}
+
 uint64_t journal_size_bytes(const struct journal *journal) {
     return journal->segments.size_bytes;
 }

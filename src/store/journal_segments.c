@@ -290,18 +290,37 @@ static bool keep_as_spare(struct journal_segments *segments, struct journal_segm
     return is_kept;
 }
 
-int journal_segments_release(struct journal_segments *segments, uint64_t position) {
+/* With its file. 0, or a negated errno and it is still there. */
+static int unlink_segment(struct journal_segments *segments, struct journal_segment *segment) {
     struct files *files = segments->files;
+    int r = files->ops->unlink(files, segment->name.text);
+    if (r)
+        return err_trace(r);
+    segments->size_bytes -= segment->size_bytes;
+    mem_free(segment);
+    return 0;
+}
+
+int journal_segments_release(struct journal_segments *segments, uint64_t position) {
     for (struct journal_segment *oldest; (oldest = take_released(segments, position));) {
         if (keep_as_spare(segments, oldest))
             continue;
-        int r = files->ops->unlink(files, oldest->name.text);
+        int r = unlink_segment(segments, oldest);
         if (r) {
             put_back(segments, oldest);
-            return err_trace(r);
+            return r;
         }
-        segments->size_bytes -= oldest->size_bytes;
-        mem_free(oldest);
+    }
+    return 0;
+}
+
+int journal_segments_drop_spares(struct journal_segments *segments) {
+    for (struct journal_segment *spare; (spare = take_spare(segments));) {
+        int r = unlink_segment(segments, spare);
+        if (r) {
+            mem_free(spare); /* the next start sweeps its file away */
+            return r;
+        }
     }
     return 0;
 }

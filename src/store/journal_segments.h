@@ -72,3 +72,6 @@ MUST_USE int journal_segments_take(struct journal_segments *segments, uint64_t b
 /* The keeper: as journal_release() and journal_prepare(). */
 MUST_USE int journal_segments_release(struct journal_segments *segments, uint64_t position);
 MUST_USE int journal_segments_prepare(struct journal_segments *segments);
+
+/* Without other threads: unlinks the spares. 0 or a negated errno. */
+MUST_USE int journal_segments_drop_spares(struct journal_segments *segments);

@@ -102,6 +102,10 @@ MUST_USE int sealed_remove(struct sealed *sealed, const struct sealed_head *head
  */
 MUST_USE int sealed_checkpoint(struct sealed *sealed);
 
+/* Outside a transaction, at a clean end: everything into the file, and the WAL cut to nothing
+ * unless a view is in the way. 0 or a negated errno. */
+MUST_USE int sealed_tidy(struct sealed *sealed);
+
 struct sealed_figures {
     uint64_t file_bytes;
     uint64_t wal_bytes;

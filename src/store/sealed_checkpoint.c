@@ -59,6 +59,12 @@ int sealed_checkpoint(struct sealed *sealed) {
     return sealed_fail(sealed, sealed_shrink(sealed));
 }
 
+int sealed_tidy(struct sealed *sealed) {
+    if (sealed->failed)
+        return err_trace(sealed->failed);
+    return sealed_fail(sealed, checkpoint(sealed, SQLITE_CHECKPOINT_TRUNCATE, VIEWS_WAIT_MS));
+}
+
 static int file_size(struct sealed *sealed, uint64_t *bytes) {
     sqlite3_file *file = NULL;
     sqlite3_int64 size = 0;

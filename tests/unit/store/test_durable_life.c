@@ -5,6 +5,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "durable_bench.h"
@@ -144,13 +147,45 @@ static void test_readers_see_a_row_without_holes_while_it_grows(void **state) {
     bench_fini(&bench);
 }
 
-/* ---- opening ---- */
+/* ---- the end ---- */
 
-static void test_a_directory_that_is_open_is_refused(void **state) {
+static void test_a_clean_end_leaves_one_segment_and_no_wal(void **state) {
     (void)state;
     struct durable_bench bench;
     bench_init(&bench);
+    bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
     bench_open(&bench);
+    for (uint64_t round = 0; round < 100; round++)
+        write_row(&bench, "attic", 1 + round * BATCH, BATCH);
+    bench_close(&bench);
+    assert_int_equal(bench_files_bytes(&bench, "journal-"),
+                     STORE_JOURNAL_LIMIT_MIN_BYTES / STORE_JOURNAL_SEGMENTS);
+    assert_int_equal(bench_files_bytes(&bench, "store.sqlite-wal"), 0);
+    bench_open(&bench);
+    assert_int_equal(check_row(bench.backend, "attic", false), 100 * BATCH);
+    bench_fini(&bench);
+}
+
+/* ---- opening ---- */
+
+/* Locks belong to processes: the child finds the parent's. */
+static void test_a_directory_that_is_open_is_refused(void **state) {
+    (void)state;
+    struct durable_bench bench, other;
+    int status;
+    bench_init(&bench);
+    bench_open(&bench);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char pid[32];
+        other = bench;
+        int r = bench_try_open(&other);
+        snprintf(pid, sizeof(pid), "(process %d)", getppid());
+        _exit(r == -EBUSY && strstr(other.failure.text, pid) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
     bench_fini(&bench);
 }
 
@@ -159,6 +194,7 @@ int main(void) {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
         cmocka_unit_test(test_nobody_sees_what_is_not_synced),
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
+        cmocka_unit_test(test_a_clean_end_leaves_one_segment_and_no_wal),
         cmocka_unit_test(test_a_directory_that_is_open_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
