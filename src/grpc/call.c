@@ -56,7 +56,7 @@ static struct grpc_call *call_alloc(struct grpc_worker *worker) {
     buf_init(&call->inbox, H2_STREAM_WINDOW + GRPC_PREFIX_SIZE + GRPC_MAX_MESSAGE);
     buf_init(&call->inflated, GRPC_MAX_MESSAGE);
     buf_init(&call->single, GRPC_MAX_MESSAGE);
-    buf_init(&call->staged, GRPC_MAX_MESSAGE);
+    buf_init(&call->staged, GRPC_PREFIX_SIZE + GRPC_MAX_MESSAGE);
     return call;
 }
 
@@ -205,25 +205,17 @@ static int call_reserve_staged(struct grpc_call *call, size_t size, uint8_t **ou
     return r == BUF_E_FULL ? -ENOBUFS : r;
 }
 
-/* Room for a message of `size` bytes behind its prefix in the stream's queue. */
-static int call_reserve_queued(struct grpc_call *call, bool is_compressed, size_t size,
-                               uint8_t **out) {
-    uint8_t *frame;
-    int r = h2_stream_reserve(call->stream, GRPC_PREFIX_SIZE + size, &frame);
-    if (r)
-        return r == H2_E_QUEUE_FULL ? -ENOBUFS : r;
-    grpc_framing_write_prefix(frame, is_compressed, size);
-    *out = frame + GRPC_PREFIX_SIZE;
-    return 0;
+static int call_reserve_queued(struct grpc_call *call, size_t size, uint8_t **out) {
+    int r = h2_stream_reserve(call->stream, size, out);
+    return r == H2_E_QUEUE_FULL ? -ENOBUFS : r;
 }
 
-int grpc_call_reserve(struct grpc_call *call, size_t size, uint8_t **out) {
-    call->reserved = size;
+int grpc_call_reserve_framed(struct grpc_call *call, size_t size, uint8_t **out) {
     if (grpc_call_is_over(call))
         return call_reserve_staged(call, size, out);
     int r = call_respond(call);
     if (!r)
-        r = call_reserve_queued(call, false, size, out);
+        r = call_reserve_queued(call, size, out);
     if (r || !call->answers_gzip)
         return r;
     return call_reserve_staged(call, size, out);
@@ -233,31 +225,56 @@ int grpc_call_reserve(struct grpc_call *call, size_t size, uint8_t **out) {
  * A message that does not become smaller, or for which there is no memory, goes out as it is. So it
  * always fits into the room that was reserved, and commit cannot fail.
  */
-static void call_commit_gzip(struct grpc_call *call) {
-    uint8_t *out;
+static void call_commit_gzip(struct grpc_call *call, struct bytes body) {
+    uint8_t *frame;
     struct buf packed;
-    struct bytes body = bytes_of(call->staged.data, call->reserved);
     buf_init(&packed, 2 * GRPC_MAX_MESSAGE);
     bool is_packed = grpc_gzip(body, &packed) == 0 && buf_len(&packed) < body.len;
     if (is_packed)
         body = buf_bytes(&packed);
-    int r = call_reserve_queued(call, is_packed, body.len, &out);
+    int r = call_reserve_queued(call, GRPC_PREFIX_SIZE + body.len, &frame);
     assert(r == 0);
     (void)r;
+    grpc_framing_write_prefix(frame, is_packed, body.len);
     if (body.len)
-        memcpy(out, body.data, body.len);
+        memcpy(frame + GRPC_PREFIX_SIZE, body.data, body.len);
     h2_stream_commit(call->stream, GRPC_PREFIX_SIZE + body.len);
     buf_fini(&packed);
 }
 
-void grpc_call_commit(struct grpc_call *call) {
+/* Each of the messages in `frames`, which are whole: so the framing keeps nothing. */
+static void call_commit_each_gzip(struct grpc_call *call, struct bytes frames) {
+    struct grpc_framing framing;
+    struct grpc_message message;
+    grpc_framing_init(&framing);
+    while (grpc_framing_next(&framing, &frames, &message) == 0)
+        call_commit_gzip(call, message.bytes);
+    grpc_framing_fini(&framing);
+}
+
+void grpc_call_commit_framed(struct grpc_call *call, size_t used) {
     if (grpc_call_is_over(call))
         return;
     if (call->answers_gzip)
-        call_commit_gzip(call);
+        call_commit_each_gzip(call, bytes_of(call->staged.data, used));
     else
-        h2_stream_commit(call->stream, GRPC_PREFIX_SIZE + call->reserved);
+        h2_stream_commit(call->stream, used);
     connection_wake(call->connection);
+}
+
+int grpc_call_reserve(struct grpc_call *call, size_t size, uint8_t **out) {
+    uint8_t *frame;
+    call->reserved = GRPC_PREFIX_SIZE + size;
+    int r = grpc_call_reserve_framed(call, call->reserved, &frame);
+    if (r)
+        return r;
+    grpc_framing_write_prefix(frame, false, size);
+    *out = frame + GRPC_PREFIX_SIZE;
+    return 0;
+}
+
+void grpc_call_commit(struct grpc_call *call) {
+    grpc_call_commit_framed(call, call->reserved);
 }
 
 int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message) {

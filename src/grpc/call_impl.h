@@ -49,8 +49,9 @@ struct grpc_call {
     /* What goes out: call.c. */
     bool has_responded; /* the header block was sent */
     bool answers_gzip;
-    size_t reserved;   /* of the message being written */
-    struct buf staged; /* that message, when it cannot be written into the stream's queue */
+    size_t reserved; /* of the message being written, with its prefix */
+    struct buf
+        staged; /* messages with their prefixes that cannot be written into the stream's queue */
 
     _Alignas(max_align_t) uint8_t state[]; /* the handler's */
 };

@@ -22,8 +22,9 @@
 /* Memory that a call's metadata, header lists and handler's state take together. */
 #define GRPC_CALL_ARENA 32768
 
-/* Queued answer bytes of one call above which a handler should wait for `writable`. */
-#define GRPC_SEND_MARK 65536
+/* Queued answer bytes of one call above which a handler should wait for `writable`: what makes the
+ * next DATA frame full. More would only go cold in the cache before it is sent. */
+#define GRPC_SEND_MARK 24576
 
 /* Client: calls that wait for a connection or for a free stream. */
 #define GRPC_CHANNEL_MAX_WAITING 10000

@@ -57,8 +57,9 @@
 #define H2_MAX_STREAM_QUEUE     (8 << 20)
 #define H2_MAX_CONNECTION_QUEUE (32 << 20)
 
-/* Queued bytes below which a stream asks for more (`writable`). */
-#define H2_STREAM_QUEUE_LOW 32768
+/* Queued bytes below which a stream asks for more (`writable`): less would not fill a DATA frame.
+ */
+#define H2_STREAM_QUEUE_LOW 16384
 
 /* The memory of a queue that is kept for the next stream: some answers of usual size. */
 #define H2_SPARE_QUEUE 4096

@@ -23,6 +23,7 @@ struct store_backend_ops {
                        struct store_cursor **cursor);
     int (*cursor_next)(struct store_cursor *cursor, struct reading *readings, size_t max,
                        size_t *n);
+    bool (*cursor_is_ready)(const struct store_cursor *cursor); /* NULL: never */
     void (*cursor_close)(struct store_cursor *cursor);
     int (*statistics)(struct store_backend *backend, const struct store_filter *filter,
                       const struct store_range *range, uint64_t *n_sensors, struct stats *stats);

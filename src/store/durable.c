@@ -269,6 +269,7 @@ static const struct store_backend_ops durable_ops = {
     .commit = durable_commit,
     .cursor_open = durable_cursor_open,
     .cursor_next = durable_cursor_next,
+    .cursor_is_ready = durable_cursor_is_ready,
     .cursor_close = durable_cursor_close,
     .statistics = durable_statistics,
     .list = durable_list,

@@ -59,6 +59,10 @@ int durable_cursor_next(struct store_cursor *base, struct reading *readings, siz
     return r;
 }
 
+bool durable_cursor_is_ready(const struct store_cursor *cursor) {
+    return !walk_is_empty(&CONTAINER_OF(cursor, const struct durable_cursor, cursor)->walk);
+}
+
 void durable_cursor_close(struct store_cursor *base) {
     struct durable_cursor *cursor = cursor_of(base);
     walk_fini(&cursor->walk);

@@ -113,4 +113,5 @@ int durable_cursor_open(struct store_backend *backend, const struct store_query 
                         struct store_cursor **cursor);
 int durable_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
                         size_t *n);
+bool durable_cursor_is_ready(const struct store_cursor *cursor);
 void durable_cursor_close(struct store_cursor *cursor);

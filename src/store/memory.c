@@ -187,6 +187,11 @@ static int memory_cursor_next(struct store_cursor *base, struct reading *reading
     return 0;
 }
 
+static bool memory_cursor_is_ready(const struct store_cursor *cursor) {
+    (void)cursor;
+    return true;
+}
+
 static void memory_cursor_close(struct store_cursor *cursor) {
     mem_free(CONTAINER_OF(cursor, struct memory_cursor, cursor));
 }
@@ -244,6 +249,7 @@ static const struct store_backend_ops memory_ops = {
     .commit = memory_commit,
     .cursor_open = memory_cursor_open,
     .cursor_next = memory_cursor_next,
+    .cursor_is_ready = memory_cursor_is_ready,
     .cursor_close = memory_cursor_close,
     .statistics = memory_statistics,
     .list = memory_list,

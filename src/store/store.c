@@ -147,6 +147,10 @@ int store_cursor_next(struct store_cursor *cursor, struct reading *readings, siz
     return cursor->ops->cursor_next(cursor, readings, max, n);
 }
 
+bool store_cursor_is_ready(const struct store_cursor *cursor) {
+    return cursor->ops->cursor_is_ready && cursor->ops->cursor_is_ready(cursor);
+}
+
 void store_cursor_close(struct store_cursor *cursor) {
     cursor->ops->cursor_close(cursor);
 }

@@ -148,6 +148,11 @@ MUST_USE int store_cursor_open(struct store *store, const struct store_query *qu
  * sensor_id lives as long as the store. 0 or a negated errno. */
 MUST_USE int store_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
                                size_t *n);
+
+/* Whether the next page is at hand: store_cursor_next() would wait for no disk, so a thread that
+ * must not wait may call it. */
+bool store_cursor_is_ready(const struct store_cursor *cursor);
+
 void store_cursor_close(struct store_cursor *cursor);
 
 /* Which sensors: those that match both patterns (base/glob.h). */

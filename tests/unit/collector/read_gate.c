@@ -11,6 +11,7 @@ struct read_gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool is_closed;
+    _Atomic bool has_pages_at_hand;
     size_t n_held;
     int fails_with;
 };
@@ -69,8 +70,13 @@ static struct gated_cursor *gated_of(struct store_cursor *cursor) {
 static int gate_cursor_next(struct store_cursor *cursor, struct reading *readings, size_t max,
                             size_t *n) {
     struct gated_cursor *gated = gated_of(cursor);
-    int r = pass(gated->gate);
+    int r = gated->gate->has_pages_at_hand ? 0 : pass(gated->gate);
     return r ? r : store_cursor_next(gated->inner, readings, max, n);
+}
+
+static bool gate_cursor_is_ready(const struct store_cursor *cursor) {
+    const struct gated_cursor *gated = CONTAINER_OF(cursor, const struct gated_cursor, cursor);
+    return gated->gate->has_pages_at_hand && store_cursor_is_ready(gated->inner);
 }
 
 static void gate_cursor_close(struct store_cursor *cursor) {
@@ -111,6 +117,7 @@ static const struct store_backend_ops gate_ops = {
     .commit = gate_commit,
     .cursor_open = gate_cursor_open,
     .cursor_next = gate_cursor_next,
+    .cursor_is_ready = gate_cursor_is_ready,
     .cursor_close = gate_cursor_close,
     .statistics = gate_statistics,
     .list = gate_list,
@@ -152,6 +159,10 @@ void read_gate_fail(struct read_gate *gate, int r) {
     pthread_mutex_lock(&gate->lock);
     gate->fails_with = r;
     pthread_mutex_unlock(&gate->lock);
+}
+
+void read_gate_have_pages_at_hand(struct read_gate *gate) {
+    gate->has_pages_at_hand = true;
 }
 
 void read_gate_wait_until_held(struct read_gate *gate) {

@@ -18,5 +18,8 @@ void read_gate_open(struct read_gate *gate);
 /* From now on reads fail with `r`; 0: no longer. */
 void read_gate_fail(struct read_gate *gate, int r);
 
+/* Pages are at hand from now on, as in memory: they do not stand at the gate. */
+void read_gate_have_pages_at_hand(struct read_gate *gate);
+
 /* Waits until a read stands at the closed gate. */
 void read_gate_wait_until_held(struct read_gate *gate);

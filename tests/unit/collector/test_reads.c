@@ -154,6 +154,34 @@ static void test_what_a_failed_read_is_called_tells_whether_to_try_again(void **
     }
 }
 
+static void test_pages_at_hand_are_read_without_the_pool(void **state) {
+    struct bench *bench = *state;
+    fill(bench);
+    read_gate_close(bench->reads);
+    read_gate_have_pages_at_hand(bench->reads);
+    struct raw_call *call = start_read(bench, 0);
+    bench_expect(bench, call, GRPC_OK);
+    assert_int_equal(raw_n_messages(call), 3000);
+    read_gate_open(bench->reads);
+}
+
+/* It cannot be seen from outside how much is read ahead; but that it stops, and goes on. */
+static void test_a_slow_client_of_pages_at_hand_can_go_and_the_next_gets_all(void **state) {
+    struct bench *bench = *state;
+    read_gate_have_pages_at_hand(bench->reads);
+    for (int i = 0; i < 20; i++)
+        fill(bench); /* more than a window */
+    struct raw_call *slow = start_read(bench, 0);
+    slow->is_holding = true;
+    bench_until(bench, buf_len(&slow->body) == 1 << 20);
+    struct raw_call *call = start_read(bench, 0);
+    bench_expect(bench, call, GRPC_OK);
+    assert_int_equal(raw_n_messages(call), 60000);
+    assert_int_equal(buf_len(&slow->body), 1 << 20);
+    raw_reset(slow, H2_CANCEL);
+    bench_check_health(bench);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int main(void) {
@@ -167,6 +195,8 @@ int main(void) {
         TEST(test_the_server_stops_while_the_pool_reads_a_list),
         TEST(test_a_slow_client_holds_a_page_and_can_go),
         TEST(test_what_a_failed_read_is_called_tells_whether_to_try_again),
+        TEST(test_pages_at_hand_are_read_without_the_pool),
+        TEST(test_a_slow_client_of_pages_at_hand_can_go_and_the_next_gets_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
