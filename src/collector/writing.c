@@ -106,8 +106,7 @@ void writing_fini(struct writing *writing) {
 }
 
 static bool writing_id_is_checked(const struct writing *writing, struct bytes id) {
-    return id.len && id.len == writing->checked_len &&
-           memcmp(id.data, writing->checked_id, id.len) == 0;
+    return id.len && bytes_equal_short(id, bytes_of(writing->checked_id, writing->checked_len));
 }
 
 /* Rule and right of the id; GRPC_OK or the verdict. */

@@ -49,13 +49,67 @@ static void reading_take_field(struct reading *reading, const struct wire_field 
     }
 }
 
-int reading_decode(struct bytes message, struct reading *reading) {
+static int decode_any(struct bytes message, struct reading *reading) {
     struct wire_field field;
     int r;
     *reading = (struct reading){0};
     while ((r = wire_next(&message, &field)) == 0)
         reading_take_field(reading, &field);
     return r == WIRE_E_END ? 0 : READING_E_MALFORMED;
+}
+
+/*
+ * The message as every client writes it: id and temperature there, the fields in order, the id's
+ * length one byte. What is not so is left to decode_any(), which would give the same for all that
+ * this takes, three times as slowly.
+ */
+#define TAG(id, type) ((id) << 3 | (type))
+
+/* The varint field `tag`, if it is next. Returns what comes behind; NULL when it is cut off. */
+static const uint8_t *take_varint_field(const uint8_t *at, const uint8_t *end, uint8_t tag,
+                                        uint64_t *value) {
+    if (!at || at == end || *at != tag)
+        return at;
+    at++;
+    for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
+        uint8_t byte = *at++;
+        *value |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80)
+            return at;
+    }
+    return NULL;
+}
+
+static bool decode_usual(struct bytes message, struct reading *reading) {
+    enum {
+        HEAD = 2,        /* tag and length of the id */
+        TEMPERATURE = 9, /* with its tag */
+    };
+    const uint8_t *data = message.data;
+    if (message.len < HEAD || data[0] != TAG(FIELD_SENSOR_ID, WIRE_BYTES) || data[1] >= 0x80)
+        return false;
+    const size_t id_end = HEAD + (size_t)data[1];
+    if (message.len < id_end + TEMPERATURE || data[id_end] != TAG(FIELD_TEMPERATURE, WIRE_FIXED64))
+        return false;
+    uint64_t bits, seconds = 0, nanos = 0, sequence = 0;
+    memcpy(&bits, data + id_end + 1, sizeof(bits));
+    const uint8_t *end = data + message.len;
+    const uint8_t *at = data + id_end + TEMPERATURE;
+    at = take_varint_field(at, end, TAG(FIELD_TIMESTAMP, WIRE_VARINT), &seconds);
+    at = take_varint_field(at, end, TAG(FIELD_NANOS, WIRE_VARINT), &nanos);
+    at = take_varint_field(at, end, TAG(FIELD_SEQUENCE, WIRE_VARINT), &sequence);
+    *reading = (struct reading){
+        .sensor_id = bytes_of(data + HEAD, id_end - HEAD),
+        .temperature = double_of_bits(le64toh(bits)),
+        .seconds = (int64_t)seconds,
+        .nanos = (int32_t)(uint32_t)nanos,
+        .sequence = sequence,
+    };
+    return at == end;
+}
+
+int reading_decode(struct bytes message, struct reading *reading) {
+    return decode_usual(message, reading) ? 0 : decode_any(message, reading);
 }
 
 static size_t varint_field_size(uint64_t value) {

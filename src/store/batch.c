@@ -55,7 +55,8 @@ struct bytes store_batch_name(const struct store_batch *batch, const struct stor
 }
 
 static int batch_name(struct store_batch *batch, struct bytes id) {
-    if (batch->n_names > 0 && bytes_equal(batch_text(batch, &batch->names[batch->n_names - 1]), id))
+    size_t n = batch->n_names;
+    if (n > 0 && bytes_equal_short(batch_text(batch, &batch->names[n - 1]), id))
         return 0;
     size_t at = buf_len(&batch->text);
     int r = buf_append(&batch->text, id);

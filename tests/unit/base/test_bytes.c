@@ -12,6 +12,21 @@ static void test_equal_compares_content_and_length(void **state) {
     assert_false(bytes_equal_str(bytes_of("a\0b", 3), "a"));
 }
 
+static void test_short_texts_are_compared_to_their_last_byte(void **state) {
+    (void)state;
+    uint8_t a[40] = {0}, b[40] = {0};
+    for (size_t len = 0; len <= sizeof(a); len++) {
+        assert_true(bytes_equal_short(bytes_of(a, len), bytes_of(b, len)));
+        for (size_t i = 0; i < len; i++) {
+            b[i] = 1;
+            assert_false(bytes_equal_short(bytes_of(a, len), bytes_of(b, len)));
+            assert_false(bytes_equal_short(bytes_of(a, len), bytes_of(a, len - 1)));
+            b[i] = 0;
+        }
+    }
+    assert_true(bytes_equal_short(bytes_of(NULL, 0), bytes_of(a, 0)));
+}
+
 static void test_nothing_equals_nothing(void **state) {
     (void)state;
     assert_true(bytes_equal(bytes_of(NULL, 0), bytes_str("")));
@@ -37,6 +52,7 @@ static void test_from_drops_the_first_bytes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_compares_content_and_length),
+        cmocka_unit_test(test_short_texts_are_compared_to_their_last_byte),
         cmocka_unit_test(test_nothing_equals_nothing),
         cmocka_unit_test(test_start_with_needs_the_whole_prefix),
         cmocka_unit_test(test_from_drops_the_first_bytes),

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/random.h"
+#include "proto/wire.h"
 #include "unit.h"
 
 /*
@@ -167,6 +169,86 @@ static void test_a_message_cut_short_is_malformed(void **state) {
     }
 }
 
+/* What the fields come to one by one, as the protocol has it. */
+static int decode_by_fields(struct bytes message, struct reading *reading) {
+    struct wire_field field;
+    int r;
+    *reading = (struct reading){0};
+    while ((r = wire_next(&message, &field)) == 0) {
+        if (field.id == 1 && field.type == WIRE_BYTES)
+            reading->sensor_id = field.bytes;
+        if (field.id == 2 && field.type == WIRE_FIXED64)
+            memcpy(&reading->temperature, &field.number, sizeof(field.number));
+        if (field.id == 3 && field.type == WIRE_VARINT)
+            reading->seconds = (int64_t)field.number;
+        if (field.id == 4 && field.type == WIRE_VARINT)
+            reading->nanos = (int32_t)(uint32_t)field.number;
+        if (field.id == 5 && field.type == WIRE_VARINT)
+            reading->sequence = field.number;
+    }
+    return r == WIRE_E_END ? 0 : READING_E_MALFORMED;
+}
+
+/* A copy on the heap, exactly as long, so that a sanitizer sees a read beyond its end. */
+static void assert_decoded_as_by_fields(struct bytes message) {
+    struct reading read, expected;
+    uint8_t *copy = mem_alloc(message.len + 1);
+    assert_non_null(copy);
+    memcpy(copy + 1, message.data, message.len);
+    message.data = copy + 1;
+    int r = decode_by_fields(message, &expected);
+    assert_int_equal(reading_decode(message, &read), r);
+    if (r == 0)
+        assert_same(&read, &expected);
+    mem_free(copy);
+}
+
+static size_t write_random_reading(struct random *random, uint8_t out[READING_MAX_SIZE]) {
+    static const uint8_t id[128] = {'i'};
+    struct reading reading = {
+        .sensor_id = bytes_of(id, random_below(random, sizeof(id) + 1)),
+        .temperature = (double)random_below(random, 3),
+        .seconds = (int64_t)random_of_any_size(random),
+        .nanos = (int32_t)random_of_any_size(random),
+        .sequence = random_of_any_size(random),
+    };
+    return (size_t)(reading_encode(&reading, out) - out);
+}
+
+static void test_any_bytes_are_decoded_as_field_by_field(void **state) {
+    (void)state;
+    struct random random;
+    uint8_t raw[READING_MAX_SIZE];
+    random_init(&random, 32);
+    for (int i = 0; i < 20000; i++) {
+        size_t len = random_below(&random, 32);
+        for (size_t j = 0; j < len; j++)
+            raw[j] = (uint8_t)random_u64(&random);
+        assert_decoded_as_by_fields(bytes_of(raw, len));
+    }
+}
+
+/* Changed in a few bytes, mostly at the ends, where tags and lengths are; cut short; written twice.
+ */
+static void test_damaged_readings_are_decoded_as_field_by_field(void **state) {
+    (void)state;
+    struct random random;
+    uint8_t raw[2 * READING_MAX_SIZE];
+    random_init(&random, 33);
+    for (int i = 0; i < 100000; i++) {
+        size_t len = write_random_reading(&random, raw);
+        if (random_below(&random, 8) == 0)
+            len += write_random_reading(&random, raw + len);
+        for (size_t n = random_below(&random, 3); n > 0 && len > 0; n--) {
+            size_t place = random_below(&random, len < 24 ? len : 24);
+            raw[random_below(&random, 2) ? place : len - 1 - place] = (uint8_t)random_u64(&random);
+        }
+        if (random_below(&random, 4) == 0)
+            len = random_below(&random, len + 1);
+        assert_decoded_as_by_fields(bytes_of(raw, len));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_are_those_of_googles_protobuf),
@@ -177,6 +259,8 @@ int main(void) {
         cmocka_unit_test(test_a_known_field_of_another_wire_type_is_unknown),
         cmocka_unit_test(test_nanos_keep_the_low_32_bits_as_google_does),
         cmocka_unit_test(test_a_message_cut_short_is_malformed),
+        cmocka_unit_test(test_any_bytes_are_decoded_as_field_by_field),
+        cmocka_unit_test(test_damaged_readings_are_decoded_as_field_by_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
