@@ -166,7 +166,7 @@ static int worker_init(void *user, unsigned index, struct net_loop *loop, void *
 
 static void worker_on_turn_ended(void *state) {
     struct collector_worker *worker = state;
-    store_port_flush(worker->port);
+    store_port_end_turn(worker->port);
 }
 
 static void worker_on_closing(void *state) {

@@ -30,7 +30,7 @@ static int port_init_shared(struct store_port *port) {
     return r;
 }
 
-static void port_on_wakeup(uv_async_t *wakeup) {
+static void port_on_woken(struct wakeup *wakeup) {
     store_port_collect(CONTAINER_OF(wakeup, struct store_port, wakeup));
 }
 
@@ -54,7 +54,7 @@ int port_new(struct bell *writer_bell, uv_loop_t *loop, store_resumed_fn resumed
     port->open = port->spare[--port->n_spare];
     int r = port_init_shared(port);
     if (r == 0)
-        r = uv_async_init(loop, &port->wakeup, port_on_wakeup);
+        r = wakeup_init(&port->wakeup, loop, port_on_woken);
     if (r)
         return err_trace(r);
     *out = STEAL(port);
@@ -125,7 +125,7 @@ static void port_close_if_settled(struct store_port *port) {
     if (port->state != PORT_CLOSING || port->n_pending > 0)
         return;
     port_set_state(port, PORT_CLOSED);
-    uv_close((uv_handle_t *)&port->wakeup, NULL);
+    wakeup_close(&port->wakeup);
 }
 
 void store_port_collect(struct store_port *port) {
@@ -143,6 +143,20 @@ void store_port_collect(struct store_port *port) {
         port->resumed(port->user);
     }
     port_close_if_settled(port);
+}
+
+/*
+ * Where the writer thread shares our core it mostly runs as soon as it is called, and has committed
+ * before we go on: then nobody needs to be woken, and the answers leave in this turn.
+ */
+void store_port_end_turn(struct store_port *port) {
+    if (port->open->n_items == 0)
+        return;
+    wakeup_promise_look(&port->wakeup);
+    store_port_flush(port);
+    wakeup_look(&port->wakeup);
+    store_port_collect(port);
+    store_port_flush(port); /* what the settled calls have brought */
 }
 
 uint64_t store_port_pending(const struct store_port *port) {
@@ -169,6 +183,6 @@ void port_give(struct store_port *port, struct store_batch *const *batches, size
     }
     pthread_mutex_lock(&port->wakeup_lock);
     if (port->state != PORT_CLOSED)
-        uv_async_send(&port->wakeup);
+        wakeup_send(&port->wakeup);
     pthread_mutex_unlock(&port->wakeup_lock);
 }

@@ -8,6 +8,7 @@
 #include "store/bell.h"
 #include "store/limits.h"
 #include "store/store.h"
+#include "store/wakeup.h"
 
 /* The open batch and those on their way. */
 #define PORT_N_BATCHES (STORE_RING_SLOTS + 1)
@@ -30,7 +31,7 @@ struct store_port {
 
     pthread_mutex_t wakeup_lock; /* held to change `state` and to use `wakeup` */
     enum port_state state;
-    uv_async_t wakeup;
+    struct wakeup wakeup;
 
     /* the worker's own */
     struct store_batch batches[PORT_N_BATCHES];

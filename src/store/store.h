@@ -20,7 +20,7 @@
  * is said before that: a settled reading is kept, as well as the backend keeps anything.
  *
  *     append, append, ... -> open batch --flush--> ring -> writer thread: commit (one sync)
- *     settled(outcome)   <- watermark  <--async--- ring <-
+ *     settled(outcome)   <- watermark  <--wakeup-- ring <-
  *
  * Reading. Cursors and statistics may be used from any thread, one thread at a time for each
  * cursor, and see only readings that are kept. They may take long: run them in the worker pool.
@@ -99,9 +99,11 @@ MUST_USE int store_port_new(struct store *store, uv_loop_t *loop, store_resumed_
 MUST_USE int store_port_append(struct store_port *port, struct store_writer *writer,
                                const struct reading *reading);
 
-/* Hands the open batch over, if it holds anything and the ring has room. At the end of each loop
- * turn. */
+/* Hands the open batch over, if it holds anything and the ring has room. */
 void store_port_flush(struct store_port *port);
+
+/* At the end of each loop turn: hands over, and takes in what has come back by then. */
+void store_port_end_turn(struct store_port *port);
 
 /* Takes in what the writer thread has sent back. Runs by itself through the loop. */
 void store_port_collect(struct store_port *port);

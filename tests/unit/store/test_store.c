@@ -129,6 +129,27 @@ static void test_readings_are_settled_when_they_are_kept(void **state) {
     bench_free(bench);
 }
 
+/* A wake that is lost would leave the loop waiting for ever. */
+static void test_turn_after_turn_no_wake_is_lost(void **state) {
+    (void)state;
+    enum {
+        N_TURNS = 20000
+    };
+    struct bench *bench = bench_new(0);
+    struct call *call = &bench->calls[0];
+    for (int i = 0; i < N_TURNS; i++) {
+        call->n_to_again = 1;
+        assert_int_equal(call_append(call), 0);
+        store_port_end_turn(bench->port);
+        while (store_port_pending(bench->port) > 0) {
+            uv_run(&bench->loop, UV_RUN_ONCE);
+            store_port_end_turn(bench->port);
+        }
+    }
+    assert_int_equal(call->sum.accepted, 2 * N_TURNS);
+    bench_free(bench);
+}
+
 static void test_interleaved_calls_are_told_in_order_of_their_runs(void **state) {
     (void)state;
     struct bench *bench = bench_new(0);
@@ -515,6 +536,7 @@ static void test_several_workers_lose_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readings_are_settled_when_they_are_kept),
+        cmocka_unit_test(test_turn_after_turn_no_wake_is_lost),
         cmocka_unit_test(test_interleaved_calls_are_told_in_order_of_their_runs),
         cmocka_unit_test(test_a_call_may_append_again_when_it_is_told),
         cmocka_unit_test(test_frozen_watermark_lets_nothing_through_and_moving_exactly_those),
