@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer commits while the keeper releases and prepares. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "journal_bench.h"
 #include "unit.h"
 
 enum {
-    N_COMMITS = 3000
+    N_COMMITS = 3000,
+    MAX_SEGMENTS = 64,
 };
 
 struct keeper {
@@ -29,6 +31,15 @@ static void *keep(void *user) {
     return NULL;
 }
 
+/* As the store does: the writer is never further ahead of the keeper than a limit. */
+static void wait_for_keeper(struct keeper *keeper) {
+    struct bench *bench = keeper->bench;
+    while (journal_size_bytes(bench->journal) > MAX_SEGMENTS * bench->segment_bytes) {
+        keeper->from = journal_position(bench->journal);
+        sched_yield();
+    }
+}
+
 static void test_release_and_prepare_beside_commits(void **state) {
     (void)state;
     struct bench bench;
@@ -40,6 +51,7 @@ static void test_release_and_prepare_beside_commits(void **state) {
         bench_write(&bench);
         if (i % 10 == 0)
             keeper.from = journal_position(bench.journal);
+        wait_for_keeper(&keeper);
     }
     keeper.is_done = true;
     assert_int_equal(pthread_join(keeper.thread, NULL), 0);
