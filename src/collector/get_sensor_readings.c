@@ -173,6 +173,11 @@ static void getting_open(struct getting *getting, struct grpc_call *call,
         grpc_call_finish(call, GRPC_OK, "%s", "");
         return;
     }
+    if (r == STORE_E_BUSY) {
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED,
+                         "%d histories are being read now; try again shortly", STORE_MAX_CURSORS);
+        return;
+    }
     getting->page = mem_new_array(struct reading, STORE_PAGE_MAX_READINGS);
     if (r || !getting->page) {
         grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the server is out of memory");

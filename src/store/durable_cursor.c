@@ -33,6 +33,11 @@ int durable_cursor_open(struct store_backend *backend, const struct store_query 
     struct durable_cursor *cursor = mem_new(struct durable_cursor);
     if (!cursor)
         return -ENOMEM;
+    if (atomic_fetch_add(&durable->n_cursors, 1) >= STORE_MAX_CURSORS) {
+        durable->n_cursors--;
+        mem_free(cursor);
+        return STORE_E_BUSY;
+    }
     cursor->cursor.ops = backend->ops;
     cursor->durable = durable;
     walk_init(&cursor->walk, history, query);
@@ -66,5 +71,6 @@ bool durable_cursor_is_ready(const struct store_cursor *cursor) {
 void durable_cursor_close(struct store_cursor *base) {
     struct durable_cursor *cursor = cursor_of(base);
     walk_fini(&cursor->walk);
+    cursor->durable->n_cursors--;
     mem_free(cursor);
 }

@@ -52,6 +52,7 @@ struct durable {
 
     _Atomic uint64_t n_shown_sensors, n_readings, n_commits, last_sync_ns, max_sync_ns;
     _Atomic uint64_t shown_open_bytes;
+    _Atomic uint32_t n_cursors;
 
     pthread_mutex_t views_lock;
     struct sealed_view *views[DURABLE_MAX_VIEWS];

@@ -57,6 +57,10 @@
  */
 #define STORE_WAL_LIMIT_BYTES ((uint64_t)32 << 20)
 
+/* Cursors of a durable store: each may hold a chunk unpacked, 256 KiB, and the late readings of its
+ * time. */
+#define STORE_MAX_CURSORS 1024
+
 /* Sensors. A sensor costs some 400 bytes; ten million are 4 GB, more than one machine is meant for.
  */
 #define STORE_MAX_SENSORS 10000000

@@ -35,6 +35,7 @@ struct store_backend;
 enum {
     STORE_E_FULL = 1,      /* the port takes nothing more now; it says so when it does again */
     STORE_E_NO_SENSOR = 2, /* nobody has written to that sensor; no sensor matches */
+    STORE_E_BUSY = 3,      /* STORE_MAX_CURSORS are open */
     STORE_E_NO_FILES = 3,  /* it keeps nothing in files */
 };
 
@@ -140,7 +141,7 @@ struct store_cursor;
 
 /*
  * A walk through the readings of one sensor, in order of time, equal times in order of arrival. It
- * ends at the newest reading of the moment it was opened. 0, STORE_E_NO_SENSOR or -ENOMEM. Copies
+ * ends at the newest reading of the moment it was opened. 0, STORE_E_NO_SENSOR, STORE_E_BUSY or -ENOMEM. Copies
  * the query.
  */
 MUST_USE int store_cursor_open(struct store *store, const struct store_query *query,

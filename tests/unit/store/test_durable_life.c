@@ -147,6 +147,26 @@ static void test_readers_see_a_row_without_holes_while_it_grows(void **state) {
     bench_fini(&bench);
 }
 
+static void test_cursors_beyond_the_limit_are_refused(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    static struct store_cursor *cursors[STORE_MAX_CURSORS + 1];
+    const struct store_query query = {.sensor_id = bytes_str("attic")};
+    bench_init(&bench);
+    bench_open(&bench);
+    write_row(&bench, "attic", 1, 10);
+    const struct store_backend_ops *ops = bench.backend->ops;
+    for (size_t i = 0; i < STORE_MAX_CURSORS; i++)
+        assert_int_equal(ops->cursor_open(bench.backend, &query, &cursors[i]), 0);
+    assert_int_equal(ops->cursor_open(bench.backend, &query, &cursors[STORE_MAX_CURSORS]),
+                     STORE_E_BUSY);
+    ops->cursor_close(cursors[0]);
+    assert_int_equal(ops->cursor_open(bench.backend, &query, &cursors[0]), 0);
+    for (size_t i = 0; i < STORE_MAX_CURSORS; i++)
+        ops->cursor_close(cursors[i]);
+    bench_fini(&bench);
+}
+
 /* ---- the end ---- */
 
 static void test_a_clean_end_leaves_one_segment_and_no_wal(void **state) {
@@ -194,6 +214,7 @@ int main(void) {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
         cmocka_unit_test(test_nobody_sees_what_is_not_synced),
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
+        cmocka_unit_test(test_cursors_beyond_the_limit_are_refused),
         cmocka_unit_test(test_a_clean_end_leaves_one_segment_and_no_wal),
         cmocka_unit_test(test_a_directory_that_is_open_is_refused),
     };
