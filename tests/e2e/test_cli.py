@@ -4,11 +4,13 @@ import concurrent.futures
 import csv
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
 import stat
 import subprocess
+import time
 
 import grpc
 import pytest
@@ -132,8 +134,10 @@ def test_wrong_use_is_status_2_with_words(arguments, words):
 @pytest.mark.parametrize("arguments", [
     ["health", "--ca", "/nowhere"], ["health", "--plaintext", "--token-file", "/nowhere"],
     ["health", "--config", "/nowhere"], ["stream", "--plaintext", "/nowhere"],
-    ["token", "list", "--tokens", "/nowhere"], ["serve", "--listen", "127.0.0.1:0", "--tokens", "/nowhere"],
-    ["serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--cert", "/nowhere", "--key", "/nowhere"]],
+    ["token", "list", "--tokens", "/nowhere"],
+    ["serve", "--data", "none", "--listen", "127.0.0.1:0", "--tokens", "/nowhere"],
+    ["serve", "--data", "none", "--allow-anyone", "--listen", "127.0.0.1:0", "--cert", "/nowhere", "--key",
+     "/nowhere"]],
     ids=lambda arguments: f"{arguments[0]}-{arguments[-2].strip('-')}")
 def test_a_file_that_cannot_be_read_is_status_1_whatever_option_names_it(arguments):
     assert "/nowhere" in failed(run(*arguments))
@@ -441,7 +445,7 @@ def test_a_closed_standard_descriptor_is_not_taken_by_a_connection(server, verb,
 
 def test_a_server_without_standard_descriptors_serves():
     with subprocess.Popen(["sh", "-c", 'exec "$0" serve "$@" <&- >&- 2>&-', BIN, "--allow-anyone",
-                           "--listen", "127.0.0.1:0"]) as server:
+                           "--data", "none", "--listen", "127.0.0.1:0"]) as server:
         try:
             address = f"127.0.0.1:{listening_port(server.pid)}"
             assert good(run("health", "--plaintext", "--server", address)) == "SERVING\n"
@@ -814,7 +818,8 @@ def test_a_quiet_server_says_nothing(start_program):
 
 def listening_port(pid):
     """The port that the process listens on, from /proc."""
-    for _ in range(100_000):
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end and pathlib.Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z":
         inodes = set()
         for descriptor in os.scandir(f"/proc/{pid}/fd"):
             try:
