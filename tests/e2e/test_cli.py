@@ -672,7 +672,7 @@ def test_a_simulated_reader_of_nothing_says_so_once_and_ends(server):
 
 @pytest.mark.parametrize("kind", ["unary", "client-stream", "chat"])
 def test_a_server_that_is_full_is_not_lost(start, start_program, kind):
-    server = start("--memory-limit", "64K", plaintext=True)
+    server = start("--memory-limit", "64K", data="none", plaintext=True)
     server.call("stream", stdin="".join(f"x,{i}\n" for i in range(20_000)))
     sensor = start_program("simulate", "--kind", kind, "--min-delay", "0s", "--max-delay", "1ms",
                            *server.access())
