@@ -82,6 +82,8 @@ static int sealed_prepare(struct sealed *sealed) {
         r = sql_prepare(sql, sealed_statements, sealed->statements, SEALED_N_STATEMENTS);
     if (r == 0)
         r = sql_number(sql, "SELECT count(*) FROM heads", &n_chunks);
+    if (r == 0)
+        r = sql_number(sql, "SELECT ifnull(max(id), 0) FROM data", &sealed->last_id);
     sealed->n_chunks = (uint64_t)n_chunks;
     return r;
 }

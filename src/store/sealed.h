@@ -23,7 +23,7 @@
 struct sealed;
 
 struct sealed_head {
-    int64_t id;      /* of the chunk; given by sealed_add(), above all there are at that time */
+    int64_t id;      /* of the chunk; given by sealed_add(), above all that it has ever given */
     uint32_t sensor; /* its number */
     bool is_late;
     uint64_t rank;      /* order of arrival, another for each chunk sealed; below 2^63 */

@@ -36,6 +36,7 @@ struct sealed {
     char *path;
     char *vfs; /* NULL: the system's */
     uint64_t wal_limit_bytes;
+    int64_t last_id;          /* of a chunk: the greatest that was ever given */
     uint64_t n_chunks;        /* committed */
     int64_t n_chunks_added;   /* less those removed, in this transaction */
     int failed;               /* 0, or the error that ended its life as a writer */

@@ -3,6 +3,9 @@
  * Transactions of the keeper. A chunk is two rows, its bytes and its head; only the head's key says
  * where it stands, so a merge that replaces chunks is rows removed and added, seen by views all at
  * once or not at all.
+ *
+ * Ids are given here and not by SQLite, which gives that of a removed last row again: while the
+ * store is open an id stands for one chunk (seen.c keeps what it has read of a chunk by it).
  */
 #include <assert.h>
 #include <zlib.h>
@@ -17,7 +20,7 @@ const char *const sealed_statements[SEALED_N_STATEMENTS] = {
     [SEALED_PUT_SENSOR] = ("INSERT INTO sensors(" SEALED_SENSOR_COLUMNS ") VALUES(?1,?2,?3,?4,?5)"
                            " ON CONFLICT(id) DO UPDATE SET covered = excluded.covered,"
                            " stats = excluded.stats, row_crc = excluded.row_crc"),
-    [SEALED_ADD_DATA] = "INSERT INTO data(data) VALUES(?1)",
+    [SEALED_ADD_DATA] = "INSERT INTO data(id, data) VALUES(?1, ?2)",
     [SEALED_ADD_HEAD] = "INSERT INTO heads(" SEALED_HEAD_COLUMNS ")"
                         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
     [SEALED_REMOVE_HEAD] = "DELETE FROM heads WHERE sensor = ?1 AND is_late = ?2"
@@ -95,11 +98,13 @@ int sealed_add(struct sealed *sealed, struct sealed_head *head, struct bytes dat
     int r = check_open(sealed);
     if (r)
         return err_trace(r);
-    sqlite3_bind_blob64(sealed->statements[SEALED_ADD_DATA], 1, data.data, data.len, SQLITE_STATIC);
+    sqlite3_stmt *statement = sealed->statements[SEALED_ADD_DATA];
+    head->id = ++sealed->last_id;
+    sqlite3_bind_int64(statement, 1, head->id);
+    sqlite3_bind_blob64(statement, 2, data.data, data.len, SQLITE_STATIC);
     r = run(sealed, SEALED_ADD_DATA);
     if (r)
         return r;
-    head->id = sqlite3_last_insert_rowid(sealed->sql.db);
     return add_head(sealed, head, data);
 }
 
