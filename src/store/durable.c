@@ -191,10 +191,10 @@ static int start_keeper(struct durable *durable, struct err_text *why) {
         .user = durable,
     };
     int r = keeper_new(&options, &durable->keeper);
+    if (r == 0)
+        r = durable_make_room(durable); /* a journal that is above its limit now is no limit */
     if (r)
         err_say(why, "the store's second thread cannot be started: %s", strerror(-r));
-    else
-        durable_hand_over(durable);
     return r;
 }
 

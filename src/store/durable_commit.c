@@ -179,6 +179,8 @@ static void publish_span(struct durable *durable, const struct span *span) {
 static int sync_record(struct durable *durable) {
     uint64_t position = journal_position(durable->journal);
     uint64_t used_limit = durable->options.journal_limit_bytes / 4 * 3;
+    if (durable->n_spans == 0) /* repeats only, or nothing was taken */
+        return durable->has_failed ? -EIO : 0;
     if (position > used_limit)
         keeper_wait_released(durable->keeper, position - used_limit);
     if (durable->has_failed)
@@ -197,15 +199,11 @@ static int sync_record(struct durable *durable) {
     return 0;
 }
 
-/* Half the journal's limit is for what is open, a quarter for what the keeper has in hand. */
+/* Without memory for it, it is done before the next commit. */
 static void tidy(struct durable *durable) {
-    uint64_t position = journal_position(durable->journal);
-    uint64_t open_limit = durable->options.journal_limit_bytes / 2;
-    /* Without memory for it, it is done after a later commit. */
-    if (durable_seal_before(durable, position > open_limit ? position - open_limit : 0))
+    if (durable_make_room(durable))
         log_warn("no memory to seal chunks; trying again");
     durable->shown_open_bytes = durable->open_bytes;
-    durable_hand_over(durable);
 }
 
 typedef void (*run_fn)(struct durable *durable, const struct store_batch *batch,
@@ -237,9 +235,13 @@ static void refuse_memory(struct durable *durable, const struct store_batch *bat
     refuse(run, STORE_REFUSED_MEMORY);
 }
 
-/* After it nothing that is put can be lost between chunk and journal for want of memory. */
+/* After it nothing that is put can be lost between chunk and journal for want of memory, and the
+ * keeper can make the room in the journal that its record needs. */
 static int reserve(struct durable *durable, struct store_batch *const *batches, size_t n) {
     size_t n_readings = 0, n_id_bytes = 0;
+    int r = durable_make_room(durable);
+    if (r)
+        return r;
     for (size_t i = 0; i < n; i++) {
         n_readings += batches[i]->n_items;
         n_id_bytes += buf_len(&batches[i]->text);

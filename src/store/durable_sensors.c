@@ -120,3 +120,12 @@ void durable_hand_over(struct durable *durable) {
     uint64_t open_from = oldest ? oldest->oldest : journal_position(durable->journal);
     keeper_give(durable->keeper, &durable->detached, open_from);
 }
+
+/* Half the journal's limit is for what is open, a quarter for what the keeper has in hand. */
+int durable_make_room(struct durable *durable) {
+    uint64_t position = journal_position(durable->journal);
+    uint64_t open_limit = durable->options.journal_limit_bytes / 2;
+    int r = durable_seal_before(durable, position > open_limit ? position - open_limit : 0);
+    durable_hand_over(durable);
+    return r;
+}

@@ -2,13 +2,17 @@
 /* The durable backend as it grows old: chunks that were merged, settings that have changed, damage.
  */
 #include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "durable_bench.h"
 #include "unit.h"
 
 enum {
-    N = 10,           /* readings of a small chunk */
-    N_MERGED = 8,     /* small chunks that become one */
+    N = 10,          /* readings of a small chunk */
+    N_MERGED = 8,    /* small chunks that become one */
+    N_BATCHES = 200, /* some megabytes of the journal */
+    DEADLOCK_S = 60, /* nothing here takes so long: SIGALRM ends what waits for ever */
 };
 
 /* Every commit is sealed at once, as a chunk of its own. */
@@ -84,10 +88,41 @@ static void test_what_a_merged_chunk_held_is_no_repeat_elsewhere(void **state) {
     bench_fini(&bench);
 }
 
+/* In a process that ends as if it were killed. */
+static void write_and_die(struct durable_bench *bench) {
+    pid_t child = fork();
+    int status;
+    if (child == 0) {
+        bench_open(bench);
+        write_row(bench, "silent", 1, 1);
+        for (uint64_t i = 0; i < N_BATCHES; i++)
+            write_row(bench, "busy", 1 + i * STORE_BATCH_MAX_READINGS, STORE_BATCH_MAX_READINGS);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    alarm(DEADLOCK_S);
+    bench_init(&bench);
+    write_and_die(&bench);
+    bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    bench_open(&bench);
+    write_row(&bench, "silent", 2, 1);
+    assert_int_equal(bench_count(bench.backend, "silent"), 2);
+    assert_int_equal(bench_count(bench.backend, "busy"), N_BATCHES * STORE_BATCH_MAX_READINGS);
+    bench_fini(&bench);
+    alarm(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repeats_are_found_in_chunks_that_were_merged_since),
         cmocka_unit_test(test_what_a_merged_chunk_held_is_no_repeat_elsewhere),
+        cmocka_unit_test(test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
