@@ -40,8 +40,6 @@ int merge_readings_load(struct merge_readings *readings, struct sealed_view *vie
     struct bytes data;
     struct chunk_reader reader;
     uint32_t n, n_all = 0, count = (uint32_t)head->stats.count;
-    if (head->stats.count > CHUNK_MAX_READINGS)
-        return -EBADMSG;
     int r = sealed_view_data(view, head, &data);
     if (r)
         return r == SEALED_E_NONE ? -EBADMSG : r;

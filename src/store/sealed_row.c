@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <zlib.h>
 
+#include "store/chunk.h"
 #include "store/limits.h"
 
 static uint32_t crc_number(uint32_t crc, uint64_t value) {
@@ -128,6 +129,6 @@ int sealed_row_head(sqlite3_stmt *statement, struct sealed_head *head) {
     bool is_sound = packed.len == STATS_PACKED_BYTES && head->rank <= INT64_MAX &&
                     sqlite3_column_int64(statement, 9) == head_crc(head, packed.data) &&
                     stats_unpack(packed.data, &head->stats) == 0 && head->stats.count > 0 &&
-                    is_last(statement, head->stats.last);
+                    head->stats.count <= CHUNK_MAX_READINGS && is_last(statement, head->stats.last);
     return is_sound ? 0 : -EBADMSG;
 }

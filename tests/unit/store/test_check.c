@@ -400,7 +400,7 @@ static void test_a_head_says_other_things_than_its_readings(void **state) {
     } cases[] = {
         {change_nothing, ""},
         {count_more, "chunk-packing"},
-        {count_beyond_all, "chunk-packing"},
+        {count_beyond_all, "chunk-row"},
         {begin_earlier, "chunk-figures"},
         {be_hotter, "chunk-figures"},
         {spread_wider, "chunk-figures"},
