@@ -55,18 +55,25 @@ static int put_new(struct durable *durable, struct history *history, const struc
     return 0;
 }
 
-/* Whether the sensor holds it already. What cannot be found out is taken for new: a chunk that is
- * damaged has lost what it held. */
-static bool is_repeat(struct durable *durable, struct history *history,
-                      const struct kept *reading) {
-    bool has = false;
-    if (reading->sequence == 0 || history_is_newer(history, reading->time))
-        return false;
-    int r = seen_has(durable->seen, history, reading, &has);
-    if (r)
+static void say_doubtful(struct history *history, int r) {
+    if (!history->is_doubtful)
         log_warn("sensor '%.*s': cannot look for a repeat: %s",
                  BYTES_ARGS(name_bytes(&history->id)), strerror(-r));
-    return has;
+    history->is_doubtful = true;
+}
+
+/* Whether the sensor holds it already. What a damaged chunk hides is taken for new: it has lost
+ * what it held. 0, or -ENOMEM: it may be there. */
+static int find_repeat(struct durable *durable, struct history *history, const struct kept *reading,
+                       bool *has) {
+    *has = false;
+    if (reading->sequence == 0 || history_is_newer(history, reading->time))
+        return 0;
+    int r = seen_has(durable->seen, history, reading, has);
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    say_doubtful(history, r);
+    return 0;
 }
 
 /* The next readings that are newer than all, under one lock. Returns how many; 0 or -ENOMEM in `r`.
@@ -92,12 +99,16 @@ static uint32_t put_newer(struct durable *durable, struct history *history,
 static int put_late(struct durable *durable, struct history *history, const struct store_item *item,
                     struct store_outcome *outcome) {
     struct kept reading = kept_of(item);
-    if (is_repeat(durable, history, &reading)) {
+    bool is_repeat;
+    int r = find_repeat(durable, history, &reading, &is_repeat);
+    if (r)
+        return r;
+    if (is_repeat) {
         outcome->duplicates++;
         return 0;
     }
     pthread_mutex_lock(&history->lock);
-    int r = put_new(durable, history, item, &reading);
+    r = put_new(durable, history, item, &reading);
     pthread_mutex_unlock(&history->lock);
     return r;
 }

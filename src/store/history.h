@@ -51,8 +51,11 @@ struct history {
     uint64_t oldest, last;       /* positions of the first and the last reading in main and late */
     struct list by_age;          /* in order of `oldest`, while main or late hold anything */
     bool is_shown;               /* it has readings that readers see */
+    bool is_doubtful;            /* it was said that repeats of it cannot be found */
 
-    struct list to_merge; /* the keeper's own: in its list of sensors that may need merging */
+    /* the keeper's own */
+    struct list to_merge; /* in its list of sensors that may need merging */
+    bool is_unmergeable;  /* one of its chunks is damaged */
 
     struct name id;
 };

@@ -13,6 +13,7 @@
  */
 #include "store/keeper.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,8 +111,7 @@ static int seal_late(struct keeper *keeper, const struct sealing *sealing) {
         return -EBADMSG;
     sorted_sort(keeper->readings, n, keeper->scratch);
     r = pack(&sorted, keeper->readings, n);
-    if (r == CHUNK_E_FULL) /* sorting has made it longer than the limit: kept as it came */
-        return -EMSGSIZE;
+    assert(r <= 0); /* as many as have been in one chunk */
     if (r)
         return r;
     return sealed_add(keeper->options.sealed, &head, chunk_bytes(&sorted, chunk_end(&sorted)));
@@ -192,7 +192,8 @@ static void turn_done(struct keeper *keeper, const struct turn *turn) {
     pthread_mutex_unlock(&keeper->lock);
     for (size_t i = 0; i < turn->n; i++) {
         struct history *history = turn->sealings[i]->history;
-        if (may_want_merging(turn->sealings[i]) && list_is_empty(&history->to_merge))
+        if (may_want_merging(turn->sealings[i]) && !history->is_unmergeable &&
+            list_is_empty(&history->to_merge))
             list_append(&keeper->to_merge, &history->to_merge);
         history_sealed(history, turn->sealings[i]);
     }
@@ -246,11 +247,23 @@ static int keeper_turn(struct keeper *keeper, const struct turn *turn) {
     return r ? r : keeper_checkpoint(keeper);
 }
 
+/* Chunks that cannot be merged stay as they are, and everything else goes on. */
+static void leave_unmerged(struct keeper *keeper, struct history *history, int r) {
+    history->is_unmergeable = r != -ENOMEM;
+    log_error("the chunks of sensor '%.*s' cannot be merged: %s (%s)",
+              BYTES_ARGS(name_bytes(&history->id)), strerror(-r),
+              sealed_view_trouble(keeper->view));
+}
+
 /* One bounded step for one sensor. */
 static int keeper_merge(struct keeper *keeper) {
     struct history *history = CONTAINER_OF(list_pop(&keeper->to_merge), struct history, to_merge);
     bool did = false;
     int r = merge_step(keeper->options.sealed, keeper->view, history->number, &did);
+    if (r && !sealed_has_failed(keeper->options.sealed)) {
+        leave_unmerged(keeper, history, r);
+        return 0;
+    }
     if (r || !did)
         return r;
     list_append(&keeper->to_merge, &history->to_merge);

@@ -40,6 +40,10 @@ const char *sealed_trouble(const struct sealed *sealed) {
     return sealed->sql.trouble.text;
 }
 
+bool sealed_has_failed(const struct sealed *sealed) {
+    return sealed->failed != 0;
+}
+
 int sealed_fail(struct sealed *sealed, int r) {
     if (r < 0 && !sealed->failed)
         sealed->failed = r;

@@ -27,7 +27,7 @@ struct sealed_head {
     uint32_t sensor; /* its number */
     bool is_late;
     uint64_t rank;      /* order of arrival, another for each chunk sealed; below 2^63 */
-    struct stats stats; /* of its readings, at least one; first and last are its place in time */
+    struct stats stats; /* of 1 to CHUNK_MAX_READINGS; first and last are its place in time */
     uint32_t n_bytes;
     uint32_t crc; /* zlib's crc32 over the data */
 };
@@ -64,6 +64,9 @@ void sealed_free(struct sealed *sealed);
 
 /* Words about the last failure of the keeper's connection: what SQLite said. */
 const char *sealed_trouble(const struct sealed *sealed);
+
+/* Whether nothing can be written any more. */
+bool sealed_has_failed(const struct sealed *sealed);
 
 /*
  * ---- the keeper thread: everything between begin and commit is kept as a whole or not at all.

@@ -207,10 +207,11 @@ struct question {
     struct seen *seen;
     const struct kept *reading;
     bool *has;
+    bool is_doubtful; /* a chunk that may have it is damaged */
 };
 
 static int head_has(void *user, const struct sealed_head *head) {
-    const struct question *question = user;
+    struct question *question = user;
     struct seen_chunk *chunk;
     struct bytes packed = {0};
     uint64_t key = SEEN_SEALED | (uint64_t)head->id;
@@ -218,8 +219,12 @@ static int head_has(void *user, const struct sealed_head *head) {
     int r = chunk ? 0 : sealed_view_data(question->seen->view, head, &packed);
     if (r == 0)
         r = chunk_get(question->seen, key, packed, (uint32_t)head->stats.count, &chunk);
+    if (r > 0 || r == -EBADMSG) { /* another one may have it */
+        question->is_doubtful = true;
+        return 0;
+    }
     if (r)
-        return r > 0 ? -EBADMSG : r;
+        return r;
     *question->has =
         repeats_has(chunk->repeats, question->reading->time, question->reading->sequence);
     return *question->has;
@@ -233,7 +238,7 @@ static struct stats_instant next_instant(struct stats_instant time) {
 
 static int sealed_has(struct seen *seen, const struct history *history, const struct kept *reading,
                       bool *has) {
-    struct question question = {seen, reading, has};
+    struct question question = {seen, reading, has, false};
     const struct sealed_range range = {history->number, reading->time, next_instant(reading->time)};
     int r = sealed_view_begin(seen->view);
     if (r)
@@ -242,7 +247,9 @@ static int sealed_has(struct seen *seen, const struct history *history, const st
     if (r == 0)
         r = sealed_view_each_late(seen->view, &range, head_has, &question);
     sealed_view_end(seen->view);
-    return r < 0 ? r : 0;
+    if (r < 0)
+        return r;
+    return question.is_doubtful && !*has ? -EBADMSG : 0;
 }
 
 /* Nothing that new has gone to SQLite. */

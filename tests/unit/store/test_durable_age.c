@@ -2,10 +2,14 @@
 /* The durable backend as it grows old: chunks that were merged, settings that have changed, damage.
  */
 #include <sched.h>
+#include <sqlite3.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "durable_bench.h"
+#include "fail_alloc.h"
+#include "store/batch.h"
 #include "unit.h"
 
 enum {
@@ -88,6 +92,92 @@ static void test_what_a_merged_chunk_held_is_no_repeat_elsewhere(void **state) {
     bench_fini(&bench);
 }
 
+/* ---- damage ---- */
+
+/* Closes it meanwhile. */
+static void damage_chunk(struct durable_bench *bench, int id) {
+    char path[96], text[96];
+    sqlite3 *db;
+    bench_close(bench);
+    snprintf(path, sizeof(path), "%s/store.sqlite", bench->directory);
+    snprintf(text, sizeof(text), "UPDATE data SET data = zeroblob(length(data)) WHERE id = %d", id);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    bench_open(bench);
+}
+
+static void test_a_damaged_chunk_that_is_to_be_merged_stops_nothing(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    open_eager(&bench);
+    for (uint64_t i = 0; i < N_MERGED - 1; i++)
+        write_row(&bench, "attic", 1 + i * N, N);
+    damage_chunk(&bench, 3);
+    for (uint64_t i = N_MERGED - 1; i < 3 * N_MERGED; i++)
+        write_row(&bench, "attic", 1 + i * N, N);
+    for (uint64_t i = 0; i < N_MERGED; i++)
+        write_row(&bench, "boiler", 1 + i * N, N);
+    wait_for_chunks(&bench, 3 * N_MERGED + 1); /* the boiler's are merged */
+    assert_false(bench.has_failed);
+    write_row(&bench, "attic", 1 + 3 * N_MERGED * N, N);
+    assert_int_equal(bench_count(bench.backend, "attic"), 3 * N_MERGED * N + N);
+    bench_fini(&bench);
+}
+
+static void test_a_damaged_chunk_hides_no_repeats_of_others(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    open_eager(&bench);
+    write_row(&bench, "attic", 1, N);
+    wait_for_chunks(&bench, 1);
+    write_numbered(&bench, "attic", 1, 1000, N - 1); /* late, of the same times */
+    wait_for_chunks(&bench, 2);
+    damage_chunk(&bench, 1);
+    struct store_outcome outcome = write_numbered(&bench, "attic", 1, 1000, N - 1);
+    assert_int_equal(outcome.duplicates, N - 1);
+    bench_fini(&bench);
+}
+
+/* Repeats of the first N, while the `n`-th allocation of the commit fails. Whether there was one.
+ */
+static bool commit_without_memory(struct durable_bench *bench, size_t n,
+                                  struct store_outcome *outcome) {
+    struct store_writer writer = {0};
+    struct store_batch batch, *batches[] = {&batch};
+    store_batch_init(&batch);
+    for (uint64_t i = 1; i <= N; i++) {
+        const struct reading reading = {
+            .sensor_id = bytes_str("attic"), .seconds = (int64_t)i, .sequence = i};
+        assert_int_equal(store_batch_append(&batch, &writer, &reading), 0);
+    }
+    fail_alloc_at(n);
+    bench->backend->ops->commit(bench->backend, batches, 1);
+    bool has_failed = fail_alloc_count() >= n;
+    fail_alloc_off();
+    *outcome = batch.runs[0].outcome;
+    store_batch_fini(&batch);
+    return has_failed;
+}
+
+static void test_without_memory_to_look_for_repeats_readings_are_refused(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    struct store_outcome outcome;
+    size_t n = 1;
+    open_eager(&bench);
+    write_row(&bench, "attic", 1, N);
+    do
+        bench_reopen(&bench);
+    while (commit_without_memory(&bench, n++, &outcome) && outcome.accepted == outcome.duplicates);
+    assert_true(n > 2);
+    assert_int_equal(outcome.duplicates, N);
+    assert_int_equal(bench_count(bench.backend, "attic"), N);
+    bench_fini(&bench);
+}
+
+/* ---- the journal ---- */
+
 /* In a process that ends as if it were killed. */
 static void write_and_die(struct durable_bench *bench) {
     pid_t child = fork();
@@ -122,6 +212,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repeats_are_found_in_chunks_that_were_merged_since),
         cmocka_unit_test(test_what_a_merged_chunk_held_is_no_repeat_elsewhere),
+        cmocka_unit_test(test_a_damaged_chunk_that_is_to_be_merged_stops_nothing),
+        cmocka_unit_test(test_a_damaged_chunk_hides_no_repeats_of_others),
+        cmocka_unit_test(test_without_memory_to_look_for_repeats_readings_are_refused),
         cmocka_unit_test(test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
