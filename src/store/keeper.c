@@ -32,8 +32,10 @@ enum keeper_state {
 /* A chunk with few readings is merged with its neighbours before long. */
 #define KEEPER_SMALL_CHUNK (CHUNK_MAX_READINGS / 2)
 
-/* Between two looks whether a view that pins the WAL has ended. */
-#define PINNED_WAIT_US 10000
+/* Between two looks whether a view that pins the WAL has ended, and after how many it is said: our
+ * own views are over by then. */
+#define PINNED_WAIT_US   10000
+#define PINNED_SAY_WAITS 500
 
 struct keeper {
     struct keeper_options options;
@@ -223,6 +225,27 @@ static int note_sizes(struct keeper *keeper, struct sealed_figures *figures) {
     return 0;
 }
 
+static bool keeper_is_running(struct keeper *keeper) {
+    pthread_mutex_lock(&keeper->lock);
+    bool is_running = keeper->state == KEEPER_RUNNING;
+    pthread_mutex_unlock(&keeper->lock);
+    return is_running;
+}
+
+/* At the end nobody is waited for: the WAL may stay beyond its limit until the next start. */
+static int checkpoint_when_free(struct keeper *keeper) {
+    int r;
+    for (unsigned n = 1; (r = sealed_checkpoint(keeper->options.sealed)) == SEALED_E_PINNED; n++) {
+        if (!keeper_is_running(keeper))
+            return 0;
+        if (n == PINNED_SAY_WAITS)
+            log_warn("another program reads store.sqlite and does not end its transaction: nothing "
+                     "can be sealed until it does");
+        usleep(PINNED_WAIT_US);
+    }
+    return r;
+}
+
 /* Empties the WAL now and then. A view that reads from it is waited for when it is at its limit:
  * views last as long as a page takes to read. */
 static int keeper_checkpoint(struct keeper *keeper) {
@@ -230,8 +253,7 @@ static int keeper_checkpoint(struct keeper *keeper) {
     int r = note_sizes(keeper, &figures);
     if (r || figures.wal_bytes < figures.wal_limit_bytes / 4)
         return r;
-    while ((r = sealed_checkpoint(keeper->options.sealed)) == SEALED_E_PINNED)
-        usleep(PINNED_WAIT_US);
+    r = checkpoint_when_free(keeper);
     return r ? r : note_sizes(keeper, &figures);
 }
 

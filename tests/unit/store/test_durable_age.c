@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The durable backend as it grows old: chunks that were merged, settings that have changed, damage.
  */
+#include <math.h>
 #include <sched.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -10,13 +11,14 @@
 #include "durable_bench.h"
 #include "fail_alloc.h"
 #include "store/batch.h"
+#include "store/chunk.h"
 #include "unit.h"
 
 enum {
-    N = 10,          /* readings of a small chunk */
-    N_MERGED = 8,    /* small chunks that become one */
-    N_BATCHES = 200, /* some megabytes of the journal */
-    DEADLOCK_S = 60, /* nothing here takes so long: SIGALRM ends what waits for ever */
+    N = 10,           /* readings of a small chunk */
+    N_MERGED = 8,     /* small chunks that become one */
+    N_BATCHES = 200,  /* some megabytes of the journal */
+    DEADLOCK_S = 100, /* nothing here takes so long: SIGALRM ends what waits for ever */
 };
 
 /* Every commit is sealed at once, as a chunk of its own. */
@@ -176,6 +178,54 @@ static void test_without_memory_to_look_for_repeats_readings_are_refused(void **
     bench_fini(&bench);
 }
 
+/* ---- what others do with the file ---- */
+
+static sqlite3 *begin_reading(const struct durable_bench *bench) {
+    char path[96];
+    sqlite3 *db;
+    snprintf(path, sizeof(path), "%s/store.sqlite", bench->directory);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM heads", NULL, NULL, NULL),
+                     SQLITE_OK);
+    return db;
+}
+
+/* A full chunk that cannot be packed. */
+static void write_noise(struct durable_bench *bench, uint64_t first) {
+    static struct reading readings[CHUNK_MAX_READINGS];
+    for (size_t i = 0; i < CHUNK_MAX_READINGS; i++)
+        readings[i] = (struct reading){
+            .sensor_id = bytes_str("noise"),
+            .seconds = (int64_t)(first + i),
+            .temperature = sqrt((double)(first + i)),
+        };
+    assert_int_equal(bench_commit(bench->backend, readings, CHUNK_MAX_READINGS).accepted,
+                     CHUNK_MAX_READINGS);
+}
+
+static void test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    struct store_figures figures;
+    uint64_t at = 1;
+    alarm(DEADLOCK_S);
+    open_eager(&bench);
+    sqlite3 *stranger = begin_reading(&bench);
+    do {
+        bench.backend->ops->figures(bench.backend, &figures);
+        if (figures.disk.n_sealings_waiting == 0)
+            write_noise(&bench, at);
+        at += figures.disk.n_sealings_waiting ? 0 : CHUNK_MAX_READINGS;
+        sched_yield();
+    } while (figures.disk.wal_bytes < STORE_WAL_LIMIT_BYTES);
+    write_noise(&bench, at);
+    bench_reopen(&bench);
+    assert_int_equal(bench_count(bench.backend, "noise"), at - 1 + CHUNK_MAX_READINGS);
+    assert_int_equal(sqlite3_close(stranger), SQLITE_OK);
+    bench_fini(&bench);
+    alarm(0);
+}
+
 /* ---- the journal ---- */
 
 /* In a process that ends as if it were killed. */
@@ -215,6 +265,7 @@ int main(void) {
         cmocka_unit_test(test_a_damaged_chunk_that_is_to_be_merged_stops_nothing),
         cmocka_unit_test(test_a_damaged_chunk_hides_no_repeats_of_others),
         cmocka_unit_test(test_without_memory_to_look_for_repeats_readings_are_refused),
+        cmocka_unit_test(test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending),
         cmocka_unit_test(test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
