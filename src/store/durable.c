@@ -148,14 +148,29 @@ static int lock_directory(struct durable *durable, struct err_text *why) {
     return -EBUSY;
 }
 
+/* Its name has to last too: without it everything in it is lost with the power. */
+static int make_directory(const char *directory) {
+    if (mkdir(directory, 0700))
+        return errno == EEXIST ? 0 : -errno;
+    CLEANUP(mem_freep) char *parent = mem_format_text("%s/..", directory);
+    if (!parent)
+        return -ENOMEM;
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = fsync(fd) ? -errno : 0;
+    close(fd);
+    return r;
+}
+
 static int open_directory(struct durable *durable, struct err_text *why) {
     const char *directory = durable->options.directory;
-    if (mkdir(directory, 0700) && errno != EEXIST) {
-        int r = -errno;
+    int r = make_directory(directory);
+    if (r) {
         err_say(why, "the directory %s cannot be made: %s", directory, strerror(-r));
         return r;
     }
-    int r = lock_directory(durable, why);
+    r = lock_directory(durable, why);
     if (r || durable->files)
         return r;
     r = files_posix_new(directory, &durable->files);
