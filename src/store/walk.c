@@ -9,7 +9,8 @@
  * from t on up to where the next main chunk begins. Backward, it is the last main chunk that holds
  * anything before the mark, and the late readings from its beginning on (of the first main chunk:
  * all older ones too). Where one time goes on from a main chunk into the next, its late readings
- * belong to the last of them.
+ * belong to the last of them. Either way a window ends earlier, inside its main chunk perhaps,
+ * where it would hold too many late ones.
  */
 #include "store/walk.h"
 
@@ -159,6 +160,64 @@ static int find_neighbours(struct snapshot *snapshot, collect_fn collect, struct
     return r;
 }
 
+/* ---- a window's bound ---- */
+
+/*
+ * Late pieces that may begin (forward) or end (backward) in one window, beside those that reach
+ * into it: a sensor that sends its past in order has late ones without end between two main ones.
+ */
+#define WINDOW_MAX_LATES 8
+
+/* The WINDOW_MAX_LATES + 1 ends of pieces that come first on the way, in order. */
+struct edges {
+    struct stats_instant list[WINDOW_MAX_LATES + 1];
+    size_t n;
+    struct stats_instant mark; /* beyond it */
+    bool is_backward;
+};
+
+static bool comes_first(const struct edges *edges, struct stats_instant a, struct stats_instant b) {
+    return edges->is_backward ? is_before(b, a) : is_before(a, b);
+}
+
+static int note_edge(void *user, const struct piece *piece) {
+    struct edges *edges = user;
+    struct stats_instant edge = edges->is_backward ? piece->stats.last : piece->stats.first;
+    size_t at = edges->n;
+    if (!comes_first(edges, edges->mark, edge))
+        return 0;
+    if (edges->n == ARRAY_LEN(edges->list) && !comes_first(edges, edge, edges->list[at - 1]))
+        return 0;
+    if (edges->n < ARRAY_LEN(edges->list))
+        edges->n++;
+    else
+        at--;
+    for (; at > 0 && comes_first(edges, edge, edges->list[at - 1]); at--)
+        edges->list[at] = edges->list[at - 1];
+    edges->list[at] = edge;
+    return 0;
+}
+
+/* Moves the far end of a window between the mark and `bound` towards the mark, if there are too
+ * many late pieces in it; says whether it did. */
+static int cut_window(struct walk *walk, struct snapshot *snapshot, struct stats_instant *bound,
+                      bool *is_cut) {
+    struct edges edges = {.is_backward = walk->newest_first};
+    edges.mark = edges.is_backward ? walk->to.time : walk->from.time;
+    struct stats_instant from = edges.is_backward ? *bound : edges.mark;
+    struct stats_instant to = edges.is_backward ? edges.mark : *bound;
+    *is_cut = false;
+    int r = snapshot_each_late(snapshot, from, to, note_edge, &edges);
+    if (r || edges.n <= WINDOW_MAX_LATES)
+        return r;
+    struct stats_instant edge = edges.list[WINDOW_MAX_LATES];
+    struct stats_instant cut = edges.is_backward ? instant_after(edge) : edge;
+    *is_cut = is_before(from, cut) && is_before(cut, to);
+    if (*is_cut)
+        *bound = cut;
+    return 0;
+}
+
 /* ---- forward ---- */
 
 /*
@@ -172,10 +231,15 @@ static int load_forward_from(struct walk *walk, struct snapshot *snapshot, size_
     const struct walk_mark mark = walk->from;
     int r = find_neighbours(snapshot, snapshot_mains_from, mark.time, n_passed, &found);
     struct stats_instant bound = found.has_next ? found.next.stats.first : instant_beyond;
+    bool is_cut = false;
+    if (r == 0 && found.has_main)
+        r = cut_window(walk, snapshot, &bound, &is_cut);
     if (r == 0 && found.has_main)
         r = fill(walk, snapshot, &found.main, mark.time, bound);
     if (r)
         return r;
+    if (is_cut)
+        walk->n = walk->end = sorted_first_from(walk->window, walk->n, bound);
     size_t n_same = count_of_time(walk, mark.time);
     size_t n_cut = *n_skip < n_same ? (size_t)*n_skip : n_same;
     *n_skip -= n_cut;
@@ -251,18 +315,23 @@ static int load_backward_from(struct walk *walk, struct snapshot *snapshot, size
     uint64_t n_earlier = 0;
     int r = find_neighbours(snapshot, snapshot_mains_before, limit, n_passed, &found);
     struct stats_instant first = found.has_main ? found.main.stats.first : instant_first;
+    struct stats_instant bound = found.has_next ? first : instant_first;
+    bool is_cut = false;
     if (r == 0)
         r = count_earlier(walk, snapshot, n_passed, &found, &n_earlier);
     if (r == 0)
-        r = fill(walk, snapshot, found.has_main ? &found.main : NULL,
-                 found.has_next ? first : instant_first, limit);
+        r = cut_window(walk, snapshot, &bound, &is_cut);
+    if (r == 0)
+        r = fill(walk, snapshot, found.has_main ? &found.main : NULL, bound, limit);
     if (r)
         return r;
     cut_back(walk, first, n_earlier);
-    leave_out_earlier(walk, walk->from.time);
-    *is_end = walk_is_empty(walk) && (!found.has_main || is_before(first, walk->from.time));
+    bool is_cut_inside = is_cut && is_before(walk->from.time, bound);
+    leave_out_earlier(walk, is_cut_inside ? bound : walk->from.time);
+    bool is_before_all = !found.has_main || is_before(first, walk->from.time);
+    *is_end = walk_is_empty(walk) && (is_cut || is_before_all);
     if (!walk_is_empty(walk))
-        walk->to = (struct walk_mark){found.has_next ? first : instant_first, n_earlier};
+        walk->to = (struct walk_mark){bound, is_cut ? 0 : n_earlier};
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "durable_bench.h"
 #include "fail_alloc.h"
 #include "store/batch.h"
@@ -226,6 +227,47 @@ static void test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending(v
     alarm(0);
 }
 
+/* ---- a past that is sent late ---- */
+
+/* Readings of the first window; the cursor goes on behind it. */
+static size_t first_window(struct durable_bench *bench, bool newest_first) {
+    const struct store_query query = {.sensor_id = bytes_str("attic"),
+                                      .newest_first = newest_first};
+    struct reading page[STORE_PAGE_MAX_READINGS];
+    struct store_cursor *cursor;
+    size_t n_all = 0, n;
+    assert_int_equal(bench->backend->ops->cursor_open(bench->backend, &query, &cursor), 0);
+    do {
+        assert_int_equal(cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n), 0);
+        n_all += n;
+    } while (cursor->ops->cursor_is_ready(cursor));
+    cursor->ops->cursor_close(cursor);
+    return n_all;
+}
+
+static void test_a_past_sent_in_order_is_read_in_bounded_windows(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    size_t n_all, n_past = 40 * CHUNK_MAX_READINGS;
+    open_eager(&bench);
+    write_row(&bench, "attic", 100000000, 1);
+    for (uint64_t i = 0; i < 40; i++)
+        write_row(&bench, "attic", 1 + i * CHUNK_MAX_READINGS, CHUNK_MAX_READINGS);
+    assert_true(first_window(&bench, false) <= 12 * CHUNK_MAX_READINGS);
+    assert_true(first_window(&bench, true) <= 12 * CHUNK_MAX_READINGS);
+    for (int newest_first = 0; newest_first < 2; newest_first++) {
+        const struct store_query query = {.sensor_id = bytes_str("attic"),
+                                          .newest_first = newest_first};
+        struct reading *all = bench_read(bench.backend, &query, 1000, &n_all);
+        assert_int_equal(n_all, n_past + 1);
+        for (size_t i = 0; i < n_past; i++)
+            assert_int_equal(all[i + (size_t)newest_first].sequence,
+                             newest_first ? n_past - i : i + 1);
+        mem_free(all);
+    }
+    bench_fini(&bench);
+}
+
 /* ---- the journal ---- */
 
 /* In a process that ends as if it were killed. */
@@ -266,6 +308,7 @@ int main(void) {
         cmocka_unit_test(test_a_damaged_chunk_hides_no_repeats_of_others),
         cmocka_unit_test(test_without_memory_to_look_for_repeats_readings_are_refused),
         cmocka_unit_test(test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending),
+        cmocka_unit_test(test_a_past_sent_in_order_is_read_in_bounded_windows),
         cmocka_unit_test(test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
