@@ -19,8 +19,11 @@
  * All but the delta are zigzag (0, -1, 1, -2 are 0, 1, 2, 3), and all calculation is modulo 2^64.
  * `has` names the fields that have a format of their own here, in this order:
  *
- *     time      mode:2 and, but for whole times, unit:2 width:7. A whole time is seconds:64
- * nanos:30 sequence  width:7 value     kind:1 scale:6 width:7
+ *     time      mode:2 and, but for whole times, unit:2 width:7
+ *     sequence  width:7
+ *     value     kind:1 scale:6 width:7
+ *
+ * A whole time is seconds:64 nanos:30.
  *
  * `how` 2: these formats stand from now on (a whole time never does). 0 or 1: they are for this
  * reading alone; with 1 its delta, step and value become the past of the next reading, with 0 those

@@ -2,10 +2,10 @@
 /*
  * A commit, on the writer thread:
  *
- *     put      every reading: is it a repeat? into its sensor's open chunk, into the journal's
- * record sync     the record, once; until here nobody sees anything publish  move the chunks' marks
- * over what is durable now, count it in the statistics tidy     take away chunks that are full or
- * hold the journal's oldest end, give them to the keeper
+ *     put      every reading: is it a repeat? else into its sensor's open chunk and the record
+ *     sync     the record, once; until here nobody sees anything
+ *     publish  move the chunks' marks over what is durable now, count it in the statistics
+ *     tidy     give the keeper chunks that are full or hold the journal's oldest end
  *
  * When the sync fails nothing is published, the store takes nothing more, and every reading of the
  * commit is refused, whatever the disk has made of it.
