@@ -40,7 +40,7 @@ test: test-packages
 	@tests/run
 
 test-long: test-packages
-	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 tests/run --repeat 5
+	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 tests/run --repeat 5
 
 check: test-packages
 	@tools/check
@@ -65,7 +65,7 @@ help:
 	@echo "make                 build $(program)"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
-	@echo "make test            every test (make test-long: five times over, fuzzers and crashes for longer)"
+	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer)"
 	@echo "make check           style, layers, warnings"
 	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\","
 	@echo "                     RENEW=1 if there are some already"

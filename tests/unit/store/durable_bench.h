@@ -8,7 +8,7 @@ struct durable_bench {
     char directory[64];
     struct store_durable_options options; /* to be changed before bench_open() */
     struct store_backend *backend;        /* NULL: not open */
-    bool has_failed;                      /* `failed` was called, */
+    _Atomic unsigned n_failures;          /* since opening: `failed` is called once, */
     struct err_text failure;              /* with these words */
 };
 

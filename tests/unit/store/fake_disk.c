@@ -51,6 +51,7 @@ struct fake_disk {
     struct fake_fault fault;
     size_t n_to_fault; /* 0: none is set */
     bool is_off;
+    struct power *power;   /* NULL: its own */
     struct node *bad_node; /* cannot be read at: */
     uint64_t bad_at;
     enum fake_op held_op;
@@ -185,14 +186,23 @@ static void stand_still(struct fake_disk *disk, enum fake_op op) {
         pthread_cond_wait(&disk->moved, &disk->lock);
 }
 
+/* Also for the operation that the power fails in: of that, a write reaches the cache. */
+static bool has_no_power(struct fake_disk *disk, enum fake_op op) {
+    bool is_change = op != FAKE_READ && op != FAKE_SIZE && op != FAKE_LIST;
+    enum power_state state = disk->power ? power_draw(disk->power, is_change) : POWER_ON;
+    disk->is_off = disk->is_off || state == POWER_OFF;
+    return state != POWER_ON;
+}
+
 /* Locks, counts, and tells whether this one fails: then how much of it is done before. */
 static int begin(struct fake_disk *disk, enum fake_op op, size_t *done_bytes) {
     pthread_mutex_lock(&disk->lock);
     stand_still(disk, op);
     disk->n_ops[op]++;
     disk->n_ops[FAKE_N_OPS]++;
-    if (disk->is_off) {
-        *done_bytes = 0;
+    if (disk->is_off || has_no_power(disk, op)) {
+        *done_bytes = disk->is_off ? 0 : *done_bytes;
+        disk->is_off = true;
         return -EIO;
     }
     bool is_meant = disk->fault.op == op || disk->fault.op == FAKE_N_OPS;
@@ -403,6 +413,10 @@ void fake_disk_fail(struct fake_disk *disk, struct fake_fault fault) {
     disk->n_to_fault = fault.nth;
     disk->is_off = false;
     pthread_mutex_unlock(&disk->lock);
+}
+
+void fake_disk_plug(struct fake_disk *disk, struct power *power) {
+    disk->power = power;
 }
 
 void fake_disk_fail_off(struct fake_disk *disk) {

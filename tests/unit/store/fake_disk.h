@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "power.h"
 #include "store/files.h"
 
 /*
@@ -54,6 +55,9 @@ void fake_disk_free(struct fake_disk *disk);
 /* One at a time; replaces the one before. */
 void fake_disk_fail(struct fake_disk *disk, struct fake_fault fault);
 void fake_disk_fail_off(struct fake_disk *disk);
+
+/* Hangs it on a power that others hang on too; NULL: on its own. Before it is used. */
+void fake_disk_plug(struct fake_disk *disk, struct power *power);
 
 /* Operations since the disk was made, failed ones too. FAKE_N_OPS: all. */
 size_t fake_disk_count(struct fake_disk *disk, enum fake_op op);

@@ -39,6 +39,7 @@ static struct {
     struct fault fault;
     size_t n_counted;
     bool has_struck, is_dark;
+    struct power *power; /* NULL: its own */
     sqlite3_vfs *real;
     sqlite3_vfs vfs;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -47,11 +48,22 @@ static struct fault_file *file_of(sqlite3_file *file) {
     return (struct fault_file *)(void *)file;
 }
 
+/* As if a fault of the kind FAULT_POWER struck it. */
+static bool loses_power(enum fault_op op) {
+    enum power_state power =
+        state.power ? power_draw(state.power, (op & FAULT_CHANGES) != 0) : POWER_ON;
+    if (power == POWER_FAILS)
+        state.fault = (struct fault){.kind = FAULT_POWER};
+    state.is_dark = state.is_dark || power == POWER_OFF;
+    return power == POWER_FAILS;
+}
+
 /* What is to happen to this operation: `*kind`, if it is struck. */
 static bool must_strike(enum fault_op op, enum fault_kind *kind) {
     pthread_mutex_lock(&state.lock);
     bool is_counted = (state.fault.ops & op) != 0;
-    bool strikes = state.is_dark || (is_counted && ++state.n_counted == state.fault.n);
+    bool fails = loses_power(op);
+    bool strikes = fails || state.is_dark || (is_counted && ++state.n_counted == state.fault.n);
     *kind = state.is_dark ? FAULT_EIO : state.fault.kind;
     struct fault fault = state.fault;
     if (strikes) {
@@ -114,24 +126,22 @@ static int write_real(struct fault_file *file, const uint8_t *from, int n, sqlit
 
 static int fault_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at) {
     enum fault_kind kind;
-    bool was_dark = state.is_dark;
     if (!must_strike(FAULT_WRITE, &kind))
         return write_real(file_of(file), from, n, at);
     int half = n / 2;
-    if (!was_dark && kind == FAULT_SHORT)
+    if (kind == FAULT_SHORT)
         (void)write_real(file_of(file), from, half, at);
-    if (!was_dark && kind == FAULT_TEAR)
+    if (kind == FAULT_TEAR)
         (void)write_real(file_of(file), (const uint8_t *)from + half, n - half, at + half);
-    if (!was_dark && kind == FAULT_POWER)
+    if (kind == FAULT_POWER)
         (void)write_real(file_of(file), from, n, at);
     return kind == FAULT_ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
 static int fault_truncate(sqlite3_file *file, sqlite3_int64 size) {
     enum fault_kind kind;
-    bool was_dark = state.is_dark;
     bool strikes = must_strike(FAULT_TRUNCATE, &kind);
-    if (strikes && (was_dark || kind != FAULT_POWER))
+    if (strikes && kind != FAULT_POWER)
         return SQLITE_IOERR_TRUNCATE;
     if (file_of(file)->shadow)
         touch(file_of(file)->shadow, (size_t)size, size_of(file_of(file)));
@@ -304,6 +314,10 @@ void fault_vfs_arm(const struct fault *fault) {
     state.n_counted = 0;
     state.has_struck = false;
     pthread_mutex_unlock(&state.lock);
+}
+
+void fault_vfs_plug(struct power *power) {
+    state.power = power;
 }
 
 void fault_vfs_disarm(void) {

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "power.h"
+
 /*
  * A disk for SQLite that fails on demand and can lose power: a VFS named "fault" over the system's.
  *
@@ -45,6 +47,9 @@ void fault_vfs_register(void);
 
 void fault_vfs_arm(const struct fault *fault);
 void fault_vfs_disarm(void);
+
+/* Hangs it on a power that others hang on too; NULL: on its own. While no file is open. */
+void fault_vfs_plug(struct power *power);
 
 /* Operations counted since fault_vfs_arm(), and whether one was struck. */
 size_t fault_vfs_count(void);

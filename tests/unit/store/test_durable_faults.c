@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole durable backend with one operation that fails, of the journal's disk or of SQLite's:
+ * it says so once, takes nothing more, and what was acknowledged is there, for readers at once and
+ * after the next start. And with allocations that fail, which are no end.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "fault_rig.h"
+#include "store/batch.h"
+#include "unit.h"
+
+enum {
+    N_ROUNDS = 24,
+    N_STRIKES = 4, /* of each kind of operation, spread over the run */
+};
+
+static struct fault_rig rig;
+
+/* ---- one failing operation ---- */
+
+static void assert_nothing_more_is_taken(void) {
+    const struct reading reading = {
+        .sensor_id = bytes_str("attic"), .seconds = 5000000, .temperature = 1};
+    struct store_backend *backend = rig.twins.disk.backend;
+    for (int i = 0; i < 3; i++) {
+        struct store_outcome outcome = bench_commit(backend, &reading, 1);
+        assert_int_equal(outcome.refused, 1);
+        assert_int_equal(outcome.reason, STORE_REFUSED_FAILED);
+    }
+    struct store_figures figures;
+    backend->ops->figures(backend, &figures);
+    assert_string_equal(figures.failure.text, rig.twins.disk.failure.text);
+    assert_non_null(strstr(figures.failure.text, "Nothing more is accepted; reading goes on"));
+}
+
+/* Whatever the run met: an open that failed with words, a store that has failed, or nothing. */
+static void check_after_fault(bool has_run) {
+    struct durable_bench *bench = &rig.twins.disk;
+    fake_disk_fail_off(rig.disk); /* if it has not struck yet, it is not to strike a reader */
+    fault_vfs_disarm();
+    assert_true(has_run || bench->failure.text[0]);
+    if (bench->backend && bench->n_failures == 1)
+        assert_nothing_more_is_taken();
+    if (bench->backend) {
+        struct store_figures figures;
+        bench->backend->ops->figures(bench->backend, &figures);
+        assert_true(has_run || figures.failure.text[0]);
+        twins_compare(&rig.twins);
+    }
+    bench_close(bench);
+}
+
+/* The disks may have lost what was not synced. */
+static void check_recovery(uint64_t seed) {
+    if (seed % 2)
+        rig_lose_power(&rig, seed);
+    rig_recover(&rig, seed / 2);
+    rig_fini(&rig);
+}
+
+static size_t count_journal(enum fake_op op) {
+    rig_init(&rig, 3);
+    assert_true(rig_run(&rig, N_ROUNDS));
+    bench_close(&rig.twins.disk);
+    size_t n = fake_disk_count(rig.disk, op);
+    rig_fini(&rig);
+    return n;
+}
+
+static size_t count_sqlite(unsigned ops) {
+    rig_init(&rig, 3);
+    fault_vfs_arm(&(struct fault){.ops = ops});
+    assert_true(rig_run(&rig, N_ROUNDS));
+    bench_close(&rig.twins.disk);
+    size_t n = fault_vfs_count();
+    rig_fini(&rig);
+    return n;
+}
+
+/* The `i`-th of N_STRIKES of `n` operations: the first, and others. */
+static size_t strike_at(size_t i, size_t n) {
+    return 1 + i * (n - 1) / (N_STRIKES - 1);
+}
+
+static void strike_journal(const struct fake_fault *fault, uint64_t seed) {
+    print_message("# journal: operation %d, %zu, error %d\n", fault->op, fault->nth, fault->error);
+    rig_init(&rig, 3);
+    fake_disk_fail(rig.disk, *fault);
+    check_after_fault(rig_run(&rig, N_ROUNDS));
+    check_recovery(seed);
+}
+
+static void test_any_failing_operation_of_the_journal_loses_nothing(void **state) {
+    (void)state;
+    static const int errors[] = {-EIO, -ENOSPC};
+    for (enum fake_op op = 0; op < FAKE_N_OPS; op++) {
+        size_t n = count_journal(op);
+        assert_true(n > 0 || op == FAKE_TRUNCATE);
+        for (size_t i = 0; i < N_STRIKES && n > 0; i++) {
+            struct fake_fault fault = {op, strike_at(i, n), errors[i % 2], 700 * i, false};
+            strike_journal(&fault, i + op);
+        }
+    }
+}
+
+static void strike_sqlite(const struct fault *fault, uint64_t seed) {
+    print_message("# SQLite: operation %u, %zu, kind %d\n", fault->ops, fault->n, fault->kind);
+    rig_init(&rig, 3);
+    fault_vfs_arm(fault);
+    check_after_fault(rig_run(&rig, N_ROUNDS));
+    check_recovery(seed);
+}
+
+static void test_any_failing_operation_of_sqlite_loses_nothing(void **state) {
+    (void)state;
+    static const enum fault_op ops[] = {FAULT_READ,     FAULT_WRITE,  FAULT_SYNC,
+                                        FAULT_TRUNCATE, FAULT_DELETE, FAULT_OPEN};
+    static const enum fault_kind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_TEAR};
+    for (size_t op = 0; op < ARRAY_LEN(ops); op++) {
+        size_t n = count_sqlite(ops[op]);
+        print_message("# %u: %zu\n", ops[op], n);
+        for (size_t i = 0; i < N_STRIKES && n > 0; i++) {
+            struct fault fault = {
+                .ops = ops[op], .n = strike_at(i, n), .kind = kinds[(i + op) % ARRAY_LEN(kinds)]};
+            strike_sqlite(&fault, i + op);
+        }
+    }
+}
+
+/* ---- the keeper's turns ---- */
+
+/* One reading of each of many sensors, sealed at once: more than the keeper takes in a turn. */
+static void fill_more_than_a_turn(size_t n_sensors) {
+    static struct reading readings[4 * KEEPER_TURN_MAX];
+    static char ids[4 * KEEPER_TURN_MAX][16];
+    for (size_t i = 0; i < n_sensors; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "many-%zu", i);
+        readings[i] = (struct reading){
+            .sensor_id = bytes_str(ids[i]), .seconds = 1000, .temperature = (double)i};
+    }
+    assert_int_equal(bench_commit(rig.twins.disk.backend, readings, n_sensors).accepted, n_sensors);
+}
+
+static void test_power_cut_between_two_turns_of_the_keeper_loses_nothing(void **state) {
+    (void)state;
+    const size_t n_sensors = 3 * KEEPER_TURN_MAX;
+    for (size_t nth = 1; nth <= 5; nth++) {
+        rig_init(&rig, 1);
+        rig.twins.disk.options.memory_limit_bytes = 1;
+        bench_open(&rig.twins.disk);
+        fault_vfs_arm(&(struct fault){.ops = FAULT_SYNC, .n = nth, .kind = FAULT_POWER});
+        fill_more_than_a_turn(n_sensors);
+        bench_close(&rig.twins.disk); /* the keeper goes through its queue until it is struck */
+        rig_lose_power(&rig, nth);
+        bench_open(&rig.twins.disk);
+        assert_int_equal(bench_count(rig.twins.disk.backend, "many-*"), n_sensors);
+        rig_fini(&rig);
+    }
+}
+
+/* ---- failing allocations ---- */
+
+/* The keeper has nothing to do, so that it is the caller's allocation that fails. */
+static void start_in_peace(uint64_t seed) {
+    rig_init(&rig, seed);
+    rig.twins.disk.options.journal_limit_bytes = 0;
+    rig.twins.disk.options.memory_limit_bytes = 0;
+}
+
+static void test_opening_without_memory_fails_and_may_be_tried_again(void **state) {
+    (void)state;
+    start_in_peace(1);
+    assert_true(rig_run(&rig, 6));
+    rig_lose_power(&rig, 1);
+    for (size_t n = 1;; n++) {
+        fail_alloc_at(n);
+        int r = bench_try_open(&rig.twins.disk);
+        fail_alloc_off();
+        if (r == 0)
+            break;
+        assert_int_equal(r, -ENOMEM);
+        assert_true(rig.twins.disk.failure.text[0] != '\0');
+    }
+    twins_compare(&rig.twins);
+    bench_close(&rig.twins.disk);
+    rig_recover(&rig, 1);
+    rig_fini(&rig);
+}
+
+static void test_reading_without_memory_fails_and_may_be_tried_again(void **state) {
+    (void)state;
+    start_in_peace(2);
+    assert_true(rig_run(&rig, 20));
+    struct store_backend *backend = rig.twins.disk.backend;
+    const struct store_query query = {.sensor_id = bytes_str("attic")};
+    const struct store_filter filter = {bytes_str("*"), bytes_str("*")};
+    const struct store_range range = {1000, 1000050};
+    static struct reading page[STORE_PAGE_MAX_READINGS];
+    bool is_done = false;
+    for (size_t n = 1; !is_done; n++) {
+        struct store_cursor *cursor;
+        struct stats stats;
+        uint64_t n_sensors;
+        size_t n_page;
+        fail_alloc_at(n);
+        int opened = backend->ops->cursor_open(backend, &query, &cursor);
+        int r = opened ? opened : cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n_page);
+        int counted = backend->ops->statistics(backend, &filter, &range, &n_sensors, &stats);
+        is_done = fail_alloc_count() < n;
+        fail_alloc_off();
+        assert_true((r == 0 || r == -ENOMEM) && (counted == 0 || counted == -ENOMEM));
+        assert_true(!is_done || (r == 0 && counted == 0));
+        if (opened == 0)
+            cursor->ops->cursor_close(cursor);
+    }
+    twins_compare(&rig.twins);
+    assert_int_equal(rig.twins.disk.n_failures, 0);
+    rig_fini(&rig);
+}
+
+/* Commits a batch that is made already; what it refuses, it refuses for want of memory. */
+static struct store_outcome commit_with_failing_alloc(const struct reading *readings, size_t n,
+                                                      size_t nth) {
+    struct store_writer writer = {0};
+    struct store_batch batch, *batches[] = {&batch};
+    store_batch_init(&batch);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(store_batch_append(&batch, &writer, &readings[i]), 0);
+    fail_alloc_at(nth);
+    rig.twins.disk.backend->ops->commit(rig.twins.disk.backend, batches, 1);
+    bool has_struck = fail_alloc_count() >= nth;
+    fail_alloc_off();
+    struct store_outcome outcome = batch.runs[0].outcome;
+    assert_int_equal(outcome.accepted + outcome.refused, n);
+    if (outcome.refused)
+        assert_int_equal(outcome.reason, STORE_REFUSED_MEMORY);
+    assert_true(outcome.refused == 0 || has_struck);
+    store_batch_fini(&batch);
+    return outcome;
+}
+
+/* Two new sensors and some readings of old ones, late ones and repeats among them. */
+static size_t make_mixed(struct reading *readings, size_t round) {
+    static char ids[2][16];
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "new-%zu-%zu", round, i);
+        for (size_t j = 0; j < 3; j++)
+            readings[n++] = (struct reading){.sensor_id = bytes_str(ids[i]),
+                                             .seconds = (int64_t)(1000 - j),
+                                             .sequence = j + 1,
+                                             .temperature = (double)j};
+    }
+    for (size_t i = 0; i < 40; i++)
+        readings[n++] = (struct reading){.sensor_id = bytes_str("attic"),
+                                         .seconds = (int64_t)(1000000 + (i * 7 + round) % 50),
+                                         .sequence = 1 + i % 9,
+                                         .temperature = (double)i / 3};
+    return n;
+}
+
+static void test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest(void **state) {
+    (void)state;
+    static struct reading readings[64];
+    start_in_peace(3);
+    assert_true(rig_run(&rig, 6));
+    bool is_done = false;
+    for (size_t round = 0; !is_done; round++) {
+        size_t n = make_mixed(readings, round);
+        struct store_outcome first = commit_with_failing_alloc(readings, n, round + 1);
+        is_done = first.refused == 0 && round > 40;
+        if (first.accepted > 0)
+            assert_int_equal(bench_commit(rig.twins.model, readings, first.accepted).duplicates,
+                             first.duplicates);
+        assert_true(twins_commit(&rig.twins, readings, n));
+    }
+    twins_compare(&rig.twins);
+    assert_int_equal(rig.twins.disk.n_failures, 0);
+    rig_lose_power(&rig, 3);
+    rig_recover(&rig, 3);
+    rig_fini(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_failing_operation_of_the_journal_loses_nothing),
+        cmocka_unit_test(test_any_failing_operation_of_sqlite_loses_nothing),
+        cmocka_unit_test(test_power_cut_between_two_turns_of_the_keeper_loses_nothing),
+        cmocka_unit_test(test_opening_without_memory_fails_and_may_be_tried_again),
+        cmocka_unit_test(test_reading_without_memory_fails_and_may_be_tried_again),
+        cmocka_unit_test(test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
