@@ -149,6 +149,7 @@ static int find_neighbours(struct snapshot *snapshot, collect_fn collect, struct
                            size_t n_passed, struct neighbours *found) {
     size_t n, max = n_passed + 2;
     CLEANUP(mem_freep) struct piece *pieces = mem_new_array(struct piece, max);
+    *found = (struct neighbours){0};
     if (!pieces)
         return -ENOMEM;
     int r = collect(snapshot, time, pieces, max, &n);
