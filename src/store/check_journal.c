@@ -131,9 +131,10 @@ static void tell_nameless(struct replaying *replaying) {
 
 /* ---- the whole ---- */
 
-static int journal_from(struct check *check, uint64_t *from) {
+static int journal_from(struct check *check, uint64_t *from, bool *is_known) {
     sqlite3_stmt *row = check->statements[CHECK_JOURNAL_FROM];
     int r = sql_step(&check->sql, row);
+    *is_known = r == 0;
     *from = r == 0 ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
     sqlite3_reset(row);
     if (r < 0)
@@ -141,14 +142,17 @@ static int journal_from(struct check *check, uint64_t *from) {
     return 0;
 }
 
-static int replay(struct replaying *replaying, struct journal_segments *segments, uint64_t from) {
+static int replay(struct replaying *replaying, struct journal_segments *segments) {
     const struct journal_replay told = {
         .sensor = on_sensor, .readings = on_readings, .user = replaying, .damaged = on_damaged};
-    const struct journal_replay_job job = {.segments = segments, .from = from, .replay = &told};
+    struct journal_replay_job job = {.segments = segments, .replay = &told};
     struct journal_found found;
     struct journal_end end = {0};
     struct err_text *why = replaying->check->why;
-    int r = journal_segments_find(segments);
+    int r = journal_from(replaying->check, &job.from, &job.is_known);
+    if (r)
+        return r;
+    r = journal_segments_find(segments);
     if (r)
         files_say(why, r, "read", "the journal's directory");
     else
@@ -168,14 +172,11 @@ static void free_fresh(struct table *by_id) {
 int check_step_journal(struct check *check) {
     struct replaying replaying = {.check = check};
     struct journal_segments segments;
-    uint64_t from;
-    int r = journal_from(check, &from);
-    if (r == 0)
-        r = table_init(&replaying.by_id, fresh_id);
+    int r = table_init(&replaying.by_id, fresh_id);
     if (r)
         return r;
     journal_segments_init(&segments, check->files, 0);
-    r = replay(&replaying, &segments, from);
+    r = replay(&replaying, &segments);
     journal_segments_fini(&segments);
     free_fresh(&replaying.by_id);
     return r ? r : CHECK_E_DONE;

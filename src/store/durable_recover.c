@@ -15,6 +15,7 @@
 struct recovery {
     struct durable *durable;
     uint64_t journal_from; /* what lies before is sealed */
+    bool has_journal;      /* it was opened before */
     uint64_t covered_most; /* of all sensors */
     uint64_t n_nameless;   /* readings whose sensor's name was in a damaged place */
 };
@@ -42,7 +43,8 @@ static int recover_sealed(struct recovery *recovery) {
     r = sealed_view_begin(view);
     if (r == 0)
         r = sealed_view_journal_from(view, &recovery->journal_from);
-    if (r == 0)
+    recovery->has_journal = r == 0;
+    if (r == 0 || r == SEALED_E_NONE)
         r = sealed_view_each_sensor(view, recover_sensor, recovery);
     sealed_view_end(view);
     sealed_view_free(view);
@@ -104,6 +106,7 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
         .files = durable->files,
         .segment_bytes = limit / STORE_JOURNAL_SEGMENTS,
         .from = recovery->journal_from,
+        .is_known = recovery->has_journal,
         .at_least = recovery->covered_most,
     };
     const struct journal_replay replay = {
@@ -115,6 +118,24 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
     return r;
 }
 
+/* Notes at the first opening that there is a journal, so that its loss is seen. */
+static int note_journal(const struct recovery *recovery, struct err_text *why) {
+    struct sealed *sealed = recovery->durable->sealed;
+    if (recovery->has_journal)
+        return 0;
+    int r = sealed_begin(sealed);
+    if (r == 0)
+        r = sealed_put_journal_from(sealed, recovery->journal_from);
+    if (r == 0)
+        r = sealed_commit(sealed);
+    if (r) {
+        sealed_rollback(sealed);
+        err_say(why, "%s/store.sqlite cannot be written: %s", recovery->durable->options.directory,
+                sealed_trouble(sealed));
+    }
+    return r;
+}
+
 int durable_recover(struct durable *durable, struct err_text *why) {
     struct recovery recovery = {.durable = durable};
     int r = recover_sealed(&recovery);
@@ -123,5 +144,6 @@ int durable_recover(struct durable *durable, struct err_text *why) {
                 durable->options.directory, strerror(-r));
         return r;
     }
-    return recover_journal(&recovery, why);
+    r = recover_journal(&recovery, why);
+    return r ? r : note_journal(&recovery, why);
 }

@@ -73,23 +73,25 @@ static int go_on_in_segment(struct journal *journal, const struct journal_end *e
     return r;
 }
 
-/*
- * The names are synced first: a half-made segment that was unlinked must not come back with a
- * position that records elsewhere have by then.
- */
-static int go_on(struct journal *journal, const struct journal_end *end, struct err_text *why) {
-    struct files *files = journal->segments.files;
-    journal->position = end->position;
-    int r = files->ops->sync_names(files);
-    if (r) {
-        files_say(why, r, "write", "the journal's directory");
-        return r;
-    }
-    if (end->segment)
-        return go_on_in_segment(journal, end, why);
-    r = journal_segments_prepare(&journal->segments);
+static int make_first_spare(struct journal *journal, struct err_text *why) {
+    int r = journal_segments_prepare(&journal->segments);
     if (r)
         files_say(why, r, "make", "a journal file");
+    return r;
+}
+
+/*
+ * Unlinks what is stale when there is another file for certain. And before a record is written: a
+ * half-made segment must not come back with a position that records elsewhere have by then.
+ */
+static int go_on(struct journal *journal, const struct journal_end *end, struct err_text *why) {
+    journal->position = end->position;
+    int r = end->segment ? go_on_in_segment(journal, end, why) : make_first_spare(journal, why);
+    if (r)
+        return r;
+    r = journal_segments_sweep(&journal->segments);
+    if (r)
+        files_say(why, r, "write", "the journal's directory");
     return r;
 }
 
@@ -119,7 +121,13 @@ int journal_open(const struct journal_options *options, const struct journal_rep
     buf_init(&journal->record, RECORD_MAX_BYTES);
     journal_encoder_init(&journal->encoder);
     journal_segments_init(&journal->segments, options->files, options->segment_bytes);
-    struct journal_replay_job job = {&journal->segments, options->from, options->at_least, replay};
+    const struct journal_replay_job job = {
+        .segments = &journal->segments,
+        .from = options->from,
+        .at_least = options->at_least,
+        .is_known = options->is_known,
+        .replay = replay,
+    };
     int r = read_back(journal, &job, found, why);
     if (r) {
         journal_free(journal);

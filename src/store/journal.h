@@ -28,6 +28,8 @@ struct journal_options {
     uint64_t from;
     /* New records get positions from here on at least, whatever is found. */
     uint64_t at_least;
+    /* It was opened before, so it has files: their loss is told even when nothing else tells it. */
+    bool is_known;
 };
 
 /* What the journal holds, told in order at journal_open(). A function's negative return ends it. */
@@ -37,7 +39,8 @@ struct journal_replay {
     int (*readings)(void *user, uint32_t number, const struct kept *readings, size_t n,
                     uint64_t position);
     void *user;
-    /* Told of each damaged stretch: the file, where in it, and words. May be NULL. */
+    /* Told of each damaged stretch: the file, where in it, and words; of files that are missing:
+     * NULL, 0, and words. May be NULL. */
     void (*damaged)(void *user, const char *file, uint64_t at, const char *words);
 };
 

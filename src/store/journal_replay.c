@@ -135,22 +135,22 @@ static void note_missing_start(struct replayer *replayer, uint64_t base) {
 }
 
 /*
- * What is sealed was in the journal before: a journal that ends earlier has lost files. One without
- * any record may have a spare file only, when its last segment was never used.
+ * A journal has a file from its first opening on. What is sealed was in it before: one that ends
+ * earlier has lost files. One with spare files alone does not tell where it ends.
  */
 static void note_missing_end(struct replayer *replayer, uint64_t at_least) {
     const struct journal_segments *segments = replayer->job->segments;
     uint64_t end = replayer->end->position;
-    bool has_files = !list_is_empty(&segments->in_use);
-    if (at_least <= end || (!has_files && segments->n_swept > 0))
-        return;
-    if (replayer->found->n_damaged++ > 0)
-        return;
-    if (has_files)
-        err_say(&replayer->found->damage,
-                "its last files are missing: it ends at %" PRIu64 ", before what is sealed", end);
+    bool tells_end = !list_is_empty(&segments->in_use) || end > 0;
+    struct err_text words;
+    if (segments->n_found == 0 && (at_least > 0 || replayer->job->is_known))
+        err_say(&words, "all its files are missing");
+    else if (tells_end && at_least > end)
+        err_say(&words, "its last files are missing: it ends at %" PRIu64 ", before what is sealed",
+                end);
     else
-        err_say(&replayer->found->damage, "all its files are missing");
+        return;
+    tell_damage(replayer, NULL, 0, &words);
 }
 
 /* ---- going through a segment ---- */
@@ -356,14 +356,6 @@ static int read_head(struct replayer *replayer) {
     return r > 0 ? REPLAY_E_DAMAGED : r;
 }
 
-static int drop_last(struct replayer *replayer, const struct journal_segment *segment) {
-    struct journal_name name = segment->name;
-    int r = journal_segments_drop_last(replayer->job->segments);
-    if (r)
-        files_say(replayer->why, r, "remove", name.text);
-    return r;
-}
-
 static int replay_segment(struct replayer *replayer, struct journal_segment *segment) {
     replayer->segment = segment;
     int r = load_segment(replayer, segment, UINT64_MAX);
@@ -393,7 +385,8 @@ static int drop_unused(struct replayer *replayer, uint64_t *known_end) {
     if (r != REPLAY_E_UNUSED)
         return 0;
     *known_end = replayer->end->position = last->base;
-    return drop_last(replayer, last);
+    journal_segments_drop_last(replayer->job->segments);
+    return 0;
 }
 
 static int replay_from(struct replayer *replayer) {

@@ -18,12 +18,14 @@ struct journal_replay_job {
     struct journal_segments *segments;
     uint64_t from;
     uint64_t at_least; /* the position at the end is no less */
+    bool is_known;     /* as in journal_options */
     const struct journal_replay *replay;
 };
 
 /*
  * Reads the records of all segments that reach beyond `from`, in order, and tells what is in them.
- * Drops a last segment that was never used; changes nothing else. 0 or a negated errno, with words.
+ * Takes a last segment that was never used for stale; changes no file. 0 or a negated errno, with
+ * words.
  */
 MUST_USE int journal_replay_all(const struct journal_replay_job *job, struct journal_found *found,
                                 struct journal_end *end, struct err_text *why);

@@ -74,8 +74,11 @@ bool journal_name_parse(const char *name, uint64_t *base) {
     return strcmp(journal_name_of(*base).text, name) == 0;
 }
 
-bool journal_name_is_spare(const char *name) {
-    return bytes_start_with(bytes_str(name), SPARE_PREFIX);
+bool journal_name_is_spare(const char *name, uint64_t *number) {
+    if (!bytes_start_with(bytes_str(name), SPARE_PREFIX))
+        return false;
+    *number = strtoull(name + strlen(SPARE_PREFIX), NULL, 10);
+    return true;
 }
 
 /* ---- the head ---- */

@@ -32,7 +32,7 @@ struct journal_name journal_name_of(uint64_t base);
 struct journal_name journal_name_of_spare(uint64_t number);
 
 bool journal_name_parse(const char *name, uint64_t *base);
-bool journal_name_is_spare(const char *name);
+bool journal_name_is_spare(const char *name, uint64_t *number);
 
 struct journal_head {
     uint64_t base; /* position of the first record */

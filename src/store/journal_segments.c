@@ -2,7 +2,8 @@
 /*
  * What a crash may leave, and why it does no harm:
  *
- * - a spare under `journal-spare-N`, whole or not: unlinked at the next start;
+ * - a spare under `journal-spare-N`, whole or not: unlinked at the next start, once there is
+ * another file, since a directory without any is one that has lost its journal;
  * - a released segment that is still there under its name: everything in it is before the position
  *   from which the next start reads;
  * - a taken segment that has its new name and not its new head: the name is synced before the head
@@ -24,6 +25,7 @@ void journal_segments_init(struct journal_segments *segments, struct files *file
     pthread_mutex_init(&segments->lock, NULL);
     list_init(&segments->in_use);
     list_init(&segments->spares);
+    list_init(&segments->stale);
 }
 
 static void free_all(struct list *list) {
@@ -34,6 +36,7 @@ static void free_all(struct list *list) {
 void journal_segments_fini(struct journal_segments *segments) {
     free_all(&segments->in_use);
     free_all(&segments->spares);
+    free_all(&segments->stale);
     pthread_mutex_destroy(&segments->lock);
 }
 
@@ -60,8 +63,8 @@ static void insert_in_order(struct list *in_use, struct journal_segment *segment
 static int found_name(void *user, const char *name) {
     struct journal_segments *segments = user;
     struct journal_name copy = {""};
-    uint64_t base = 0;
-    bool is_spare = journal_name_is_spare(name);
+    uint64_t base = 0, number = 0;
+    bool is_spare = journal_name_is_spare(name, &number);
     if ((!is_spare && !journal_name_parse(name, &base)) || strlen(name) >= sizeof(copy.text))
         return 0;
     memcpy(copy.text, name, strlen(name));
@@ -69,33 +72,35 @@ static int found_name(void *user, const char *name) {
     if (!segment)
         return -ENOMEM;
     if (is_spare)
-        list_append(&segments->spares, &segment->link);
+        list_append(&segments->stale, &segment->link);
     else
         insert_in_order(&segments->in_use, segment);
+    if (number > segments->n_made)
+        segments->n_made = number;
+    segments->n_found++;
     return 0;
 }
 
 int journal_segments_find(struct journal_segments *segments) {
     struct files *files = segments->files;
-    int r = files->ops->list(files, found_name, segments);
-    LIST_FOR_EACH (link, &segments->spares) {
-        if (r == 0)
-            r = files->ops->unlink(files, segment_of(link)->name.text);
-        segments->n_swept++;
-    }
-    free_all(&segments->spares);
-    return r;
+    return files->ops->list(files, found_name, segments);
 }
 
-int journal_segments_drop_last(struct journal_segments *segments) {
+void journal_segments_drop_last(struct journal_segments *segments) {
     struct journal_segment *last = segment_of(segments->in_use.prev);
-    int r = segments->files->ops->unlink(segments->files, last->name.text);
-    if (r)
-        return err_trace(r);
     segments->size_bytes -= last->size_bytes;
     list_unlink(&last->link);
-    mem_free(last);
-    return 0;
+    list_append(&segments->stale, &last->link);
+}
+
+int journal_segments_sweep(struct journal_segments *segments) {
+    struct files *files = segments->files;
+    int r = 0;
+    LIST_FOR_EACH (link, &segments->stale)
+        if (r == 0)
+            r = files->ops->unlink(files, segment_of(link)->name.text);
+    free_all(&segments->stale);
+    return r ? r : files->ops->sync_names(files);
 }
 
 void journal_segments_measure(struct journal_segments *segments, struct journal_segment *segment,

@@ -32,8 +32,9 @@ struct journal_segments {
     struct list in_use; /* the last is the one that is written */
     struct list spares;
     size_t n_spares;
-    size_t n_swept; /* spares that journal_segments_find() has unlinked */
-    uint64_t n_made;
+    struct list stale;           /* found at the start and of no use */
+    size_t n_found;              /* files that journal_segments_find() has found */
+    uint64_t n_made;             /* the highest number of a spare */
     _Atomic uint64_t size_bytes; /* of all */
 };
 
@@ -49,12 +50,15 @@ void journal_segments_init(struct journal_segments *segments, struct files *file
                            uint64_t segment_bytes);
 void journal_segments_fini(struct journal_segments *segments);
 
-/* Finds what is in the directory; sizes are not known yet. Spares that a crash has left, finished
- * or not, are unlinked. 0 or a negated errno. */
+/* Finds what is in the directory, and changes nothing; sizes are not known yet. Spares that were
+ * left, finished or not, are stale. 0 or a negated errno. */
 MUST_USE int journal_segments_find(struct journal_segments *segments);
 
-/* Before other threads: the last one is no segment after all. 0 or a negated errno. */
-MUST_USE int journal_segments_drop_last(struct journal_segments *segments);
+/* Before other threads: the last one is no segment after all, and stale. */
+void journal_segments_drop_last(struct journal_segments *segments);
+
+/* Before other threads: unlinks what is stale, and syncs the names. 0 or a negated errno. */
+MUST_USE int journal_segments_sweep(struct journal_segments *segments);
 
 /* Before other threads: sets the size of one. */
 void journal_segments_measure(struct journal_segments *segments, struct journal_segment *segment,

@@ -148,7 +148,7 @@ MUST_USE int sealed_view_each_sensor(struct sealed_view *view, sealed_sensor_fn 
 /* 0 or SEALED_E_NONE. */
 MUST_USE int sealed_view_covered(struct sealed_view *view, uint32_t sensor, uint64_t *covered);
 
-/* As it was put last; 0 if it never was. */
+/* As it was put last. 0 or SEALED_E_NONE: it never was. */
 MUST_USE int sealed_view_journal_from(struct sealed_view *view, uint64_t *position);
 
 struct sealed_range {

@@ -185,7 +185,7 @@ int sealed_view_journal_from(struct sealed_view *view, uint64_t *position) {
     int r = sql_step(&view->sql, row);
     *position = r == 0 ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
     sqlite3_reset(row);
-    return r == SQL_E_DONE ? 0 : r;
+    return r == SQL_E_DONE ? SEALED_E_NONE : r;
 }
 
 static void bind_instant(sqlite3_stmt *statement, int parameter, struct stats_instant time) {

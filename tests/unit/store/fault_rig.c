@@ -15,6 +15,10 @@ static void on_log_line(enum log_level level, const char *line, size_t len) {
     n_damage_lines += memmem(line, len, "damaged", 7) != NULL;
 }
 
+size_t rig_n_damage_lines(void) {
+    return n_damage_lines;
+}
+
 void rig_init(struct fault_rig *rig, uint64_t seed) {
     memset(rig, 0, sizeof(*rig));
     log_redirect(on_log_line);

@@ -29,6 +29,9 @@ bool rig_run(struct fault_rig *rig, size_t n_rounds);
 /* Closes it; what is not synced is lost, of both disks, by the seed; they work again. */
 void rig_lose_power(struct fault_rig *rig, uint64_t seed);
 
+/* Lines of the log that tell of damage, since rig_init(). */
+size_t rig_n_damage_lines(void);
+
 /* Opens what must open: nothing is damaged, all is as the model has it, and a check finds nothing.
  */
 void rig_open_and_compare(struct fault_rig *rig);

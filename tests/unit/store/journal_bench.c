@@ -53,7 +53,10 @@ static int told_readings(void *user, uint32_t number, const struct kept *reading
 }
 
 int bench_open(struct bench *bench) {
-    struct journal_options options = {bench->files, bench->segment_bytes, bench->from, 0};
+    struct journal_options options = {.files = bench->files,
+                                      .segment_bytes = bench->segment_bytes,
+                                      .from = bench->from,
+                                      .is_known = bench->is_known};
     struct journal_replay replay = {
         .sensor = told_sensor, .readings = told_readings, .user = bench};
     bench->n_told = 0;

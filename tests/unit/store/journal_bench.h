@@ -31,6 +31,7 @@ struct bench {
     struct err_text why;
     uint64_t segment_bytes;
     uint64_t from;
+    bool is_known;
     struct random random;
     struct note *notes; /* what was put */
     size_t n_notes, n_committed;

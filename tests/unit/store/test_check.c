@@ -723,6 +723,21 @@ static void test_beyond_the_most_findings_they_are_only_counted(void **state) {
     bench_fini(&bench);
 }
 
+static int remove_journal(const char *path, const struct stat *stat, int type) {
+    return find_journal(path, stat, type) || strstr(path, "/journal-s") ? remove(path) : 0;
+}
+
+static void test_journal_files_are_missing(void **state) {
+    (void)state;
+    struct bench image;
+    make_image(&image);
+    assert_int_equal(ftw(image.directory, remove_journal, 8), 0);
+    struct report report = check_it(&image, true);
+    assert_string_equal(report.kinds, "journal");
+    assert_int_equal(report.counts.n_journal_readings, 0);
+    bench_fini(&image);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_clean_store_is_clean),
@@ -744,6 +759,7 @@ int main(void) {
         cmocka_unit_test(test_a_directory_without_a_store_is_refused),
         cmocka_unit_test(test_a_newer_version_is_refused),
         cmocka_unit_test(test_a_store_with_a_journal_is_clean),
+        cmocka_unit_test(test_journal_files_are_missing),
         cmocka_unit_test(test_a_damaged_record_is_named_by_file_and_offset),
         cmocka_unit_test(test_offline_nothing_is_changed),
         cmocka_unit_test(test_a_directory_in_use_is_refused_with_the_others_pid),

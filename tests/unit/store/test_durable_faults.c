@@ -161,6 +161,30 @@ static void test_power_cut_between_two_turns_of_the_keeper_loses_nothing(void **
     }
 }
 
+/* ---- a journal that is lost ---- */
+
+/* Nothing is sealed yet, so that nothing but a note in SQLite tells that there was a journal. */
+static void test_a_journal_lost_before_anything_was_sealed_is_named(void **state) {
+    (void)state;
+    const struct reading reading = {
+        .sensor_id = bytes_str("attic"), .seconds = 1000, .temperature = 1};
+    rig_init(&rig, 1);
+    bench_open(&rig.twins.disk);
+    assert_int_equal(bench_commit(rig.twins.disk.backend, &reading, 1).accepted, 1);
+    rig_lose_power(&rig, 1);
+    bench_open(&rig.twins.disk);
+    assert_int_equal(bench_count(rig.twins.disk.backend, "attic"), 1);
+    assert_int_equal(rig_n_damage_lines(), 0);
+    rig_lose_power(&rig, 2);
+    struct files *files = fake_disk_files(rig.disk);
+    for (const char *name; (name = fake_disk_name(rig.disk, 0));)
+        assert_int_equal(files->ops->unlink(files, name), 0);
+    bench_open(&rig.twins.disk);
+    assert_int_equal(rig_n_damage_lines(), 1);
+    assert_int_equal(bench_count(rig.twins.disk.backend, "attic"), 0);
+    rig_fini(&rig);
+}
+
 /* ---- failing allocations ---- */
 
 /* The keeper has nothing to do, so that it is the caller's allocation that fails. */
@@ -289,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_any_failing_operation_of_the_journal_loses_nothing),
         cmocka_unit_test(test_any_failing_operation_of_sqlite_loses_nothing),
         cmocka_unit_test(test_power_cut_between_two_turns_of_the_keeper_loses_nothing),
+        cmocka_unit_test(test_a_journal_lost_before_anything_was_sealed_is_named),
         cmocka_unit_test(test_opening_without_memory_fails_and_may_be_tried_again),
         cmocka_unit_test(test_reading_without_memory_fails_and_may_be_tried_again),
         cmocka_unit_test(test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest),

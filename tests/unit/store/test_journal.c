@@ -71,6 +71,50 @@ static void test_journal_without_files_is_named_and_begins_at_from(void **state)
     bench_fini(&bench);
 }
 
+/* One that was opened before has files, if only a spare, whenever power is lost; nothing has been
+ * released or sealed of it yet. */
+static void test_files_missing_from_a_new_journal_are_named(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 24);
+    bench_open_and_check(&bench);
+    bench.is_known = true;
+    bench_reopen(&bench);
+    assert_int_equal(bench.found.n_damaged, 0);
+    bench_close(&bench);
+    struct files *files = fake_disk_files(bench.disk);
+    for (const char *name; (name = fake_disk_name(bench.disk, 0));)
+        assert_int_equal(files->ops->unlink(files, name), 0);
+    assert_int_equal(bench_open(&bench), 0);
+    assert_damage(&bench, "all its files are missing");
+    bench_fini(&bench);
+}
+
+/* What is stale goes when something else is there for certain. */
+static void test_there_is_a_file_whenever_power_is_lost(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        struct bench bench;
+        bench_init(&bench, seed);
+        bench_open_and_check(&bench);
+        bench.is_known = true;
+        if (seed % 3 == 0)
+            bench_write(&bench);
+        for (size_t i = 0; i < 3; i++) {
+            bench_close(&bench);
+            fake_disk_fail(bench.disk,
+                           (struct fake_fault){FAKE_N_OPS, 1 + (seed + i * 7) % 15, -EIO, 0, true});
+            if (bench_open(&bench) == 0)
+                (void)!bench_put_sensor(&bench, (uint32_t)i), (void)!bench_commit(&bench);
+            bench_close(&bench);
+            fake_disk_power_cut(bench.disk, seed + i);
+            assert_int_equal(bench_open(&bench), 0);
+            assert_int_equal(bench.found.n_damaged, 0);
+        }
+        bench_fini(&bench);
+    }
+}
+
 static void test_missing_last_file_is_named(void **state) {
     (void)state;
     struct bench bench;
@@ -565,7 +609,8 @@ static void test_whoever_is_told_may_end_it(void **state) {
     bench_put(&bench, 1, 1);
     assert_int_equal(bench_commit(&bench), 0);
     bench_close(&bench);
-    struct journal_options options = {fake_disk_files(bench.disk), bench.segment_bytes, 0, 0};
+    struct journal_options options = {.files = fake_disk_files(bench.disk),
+                                      .segment_bytes = bench.segment_bytes};
     struct journal_replay replay = {.sensor = refuse_sensor, .readings = take_readings, .user = &n};
     assert_int_equal(journal_open(&options, &replay, &bench.found, &bench.journal, &bench.why),
                      -EDOM);
@@ -577,6 +622,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_journal_is_empty_and_begins_at_0),
         cmocka_unit_test(test_journal_without_files_is_named_and_begins_at_from),
+        cmocka_unit_test(test_files_missing_from_a_new_journal_are_named),
+        cmocka_unit_test(test_there_is_a_file_whenever_power_is_lost),
         cmocka_unit_test(test_missing_last_file_is_named),
         cmocka_unit_test(test_all_comes_back_over_restarts_and_segments),
         cmocka_unit_test(test_what_was_put_and_not_committed_is_gone),
