@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The durable backend as time goes on: limits, what is not durable yet, readers beside the writer.
  */
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "durable_bench.h"
 #include "fake_disk.h"
+#include "fault_vfs.h"
+#include "store/check.h"
 #include "unit.h"
 
 enum {
@@ -72,6 +77,15 @@ static void test_a_silent_sensor_does_not_pin_the_journal(void **state) {
 
 /* ---- what is not durable yet ---- */
 
+/* Whether the list of sensors has one of that id. */
+static bool is_listed(struct store_backend *backend, const char *id) {
+    const struct store_filter filter = {bytes_str(id), bytes_str("*")};
+    struct store_sensor sensor;
+    struct store_page page = {.sensors = &sensor, .max = 1};
+    assert_int_equal(backend->ops->list(backend, &filter, &page), 0);
+    return page.n == 1;
+}
+
 static void *write_held(void *user) {
     write_row(user, "attic", 101, 50);
     write_row(user, "new", 1, 1);
@@ -98,10 +112,12 @@ static void test_nobody_sees_what_is_not_synced(void **state) {
     fake_disk_wait_until_held(disk);
     assert_seen(&bench, 100);
     assert_int_equal(bench_count(bench.backend, "new"), 0);
+    assert_false(is_listed(bench.backend, "new"));
     fake_disk_let_go(disk);
     assert_int_equal(pthread_join(writer, NULL), 0);
     assert_seen(&bench, 150);
     assert_int_equal(bench_count(bench.backend, "new"), 1);
+    assert_true(is_listed(bench.backend, "new"));
     bench_fini(&bench);
     fake_disk_free(disk);
 }
@@ -147,6 +163,208 @@ static void test_readers_see_a_row_without_holes_while_it_grows(void **state) {
     bench_fini(&bench);
 }
 
+/* Looks at a sensor while the keeper stands still in the transaction that seals it. */
+static void look_while_sealing(void *user) {
+    struct durable_bench *bench = user;
+    assert_int_equal(check_row(bench->backend, "attic", false), 100);
+    assert_int_equal(check_row(bench->backend, "attic", true), 100);
+    assert_int_equal(bench_count(bench->backend, "attic"), 100);
+    struct store_figures figures;
+    bench->backend->ops->figures(bench->backend, &figures);
+    assert_int_equal(figures.disk.n_sealings_waiting, 1);
+}
+
+static void test_each_reading_is_seen_once_while_its_chunk_is_sealed(void **state) {
+    (void)state;
+    static const enum fault_op ops[] = {FAULT_WRITE, FAULT_SYNC};
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        struct durable_bench bench;
+        struct fault fault = {ops[i], 1, FAULT_DELAY, look_while_sealing, &bench};
+        fault_vfs_register();
+        fault_vfs_forget();
+        bench_init(&bench);
+        bench.options.vfs = FAULT_VFS;
+        bench.options.memory_limit_bytes = 1;
+        bench_open(&bench);
+        fault_vfs_arm(&fault);
+        write_row(&bench, "attic", 1, 100);
+        bench_close(&bench);
+        assert_true(fault_vfs_has_struck());
+        bench_fini(&bench);
+        fault_vfs_forget();
+    }
+}
+
+/* ---- a reader that never reads ---- */
+
+static void test_an_open_cursor_pins_neither_journal_nor_wal(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    const struct store_query query = {.sensor_id = bytes_str("first")};
+    struct store_cursor *cursor;
+    struct reading page[10];
+    size_t n;
+    bench_init(&bench);
+    bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    bench.options.memory_limit_bytes = 1;
+    bench_open(&bench);
+    write_row(&bench, "first", 1, 5000);
+    assert_int_equal(bench.backend->ops->cursor_open(bench.backend, &query, &cursor), 0);
+    assert_int_equal(cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n), 0);
+    uint64_t most_wal_bytes = 0;
+    for (uint64_t round = 0; round < 300; round++) {
+        for (uint64_t sensor = 0; sensor < 20; sensor++) {
+            char id[16];
+            snprintf(id, sizeof(id), "s-%lu", (unsigned long)sensor);
+            write_row(&bench, id, 1 + round * 20, 20);
+        }
+        assert_true(bench_files_bytes(&bench, "journal-") <= STORE_JOURNAL_LIMIT_MIN_BYTES);
+        uint64_t wal_bytes = bench_files_bytes(&bench, "store.sqlite-wal");
+        if (wal_bytes > most_wal_bytes)
+            most_wal_bytes = wal_bytes;
+    }
+    assert_true(most_wal_bytes > STORE_WAL_LIMIT_BYTES / 8);
+    assert_true(most_wal_bytes < STORE_WAL_LIMIT_BYTES);
+    size_t n_read = n;
+    do {
+        assert_int_equal(cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n), 0);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(page[i].sequence, ++n_read);
+    } while (n > 0);
+    assert_int_equal(n_read, 5000);
+    cursor->ops->cursor_close(cursor);
+    bench_fini(&bench);
+}
+
+/* ---- repeats ---- */
+
+/* Rows of three sensors, the second late by then, in pieces; all of it again and again. */
+static void send_all(struct durable_bench *bench, uint64_t n_expected_duplicates) {
+    static struct reading readings[3000];
+    uint64_t n_duplicates = 0;
+    for (size_t i = 0; i < ARRAY_LEN(readings); i++)
+        readings[i] = (struct reading){
+            .sensor_id = bytes_str(i % 3 ? "attic" : "cellar"),
+            .temperature = (double)i,
+            .seconds = (int64_t)(i * 7919 % 1000 + 1),
+            .sequence = i + 1,
+        };
+    for (size_t at = 0; at < ARRAY_LEN(readings); at += 100) {
+        struct store_outcome outcome = bench_commit(bench->backend, readings + at, 100);
+        assert_int_equal(outcome.accepted, 100);
+        n_duplicates += outcome.duplicates;
+    }
+    assert_int_equal(n_duplicates, n_expected_duplicates);
+    assert_int_equal(bench_count(bench->backend, "*"), ARRAY_LEN(readings));
+}
+
+static void test_repeats_are_found_over_seals_merges_and_restarts(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    bench_init(&bench);
+    bench_open(&bench);
+    send_all(&bench, 0);
+    send_all(&bench, 3000); /* open chunks */
+    bench_reopen(&bench);
+    send_all(&bench, 3000); /* sealed at the end */
+    bench_fini(&bench);
+    bench_init(&bench);
+    bench.options.memory_limit_bytes = 1; /* a chunk for each commit, merged by and by */
+    bench_open(&bench);
+    send_all(&bench, 0);
+    send_all(&bench, 3000);
+    bench_reopen(&bench);
+    send_all(&bench, 3000);
+    bench_fini(&bench);
+}
+
+/* ---- merging ---- */
+
+static void count_note(void *user, const struct check_finding *finding) {
+    size_t *n_notes = user;
+    if (!finding->is_note)
+        fail_msg("%s: %s", finding->kind, finding->words.text);
+    (*n_notes)++;
+}
+
+/* Instants that more than CHECK_MAX_COVER sealed chunks cover. */
+static size_t count_crowded(struct store_backend *backend) {
+    struct check *check;
+    struct err_text why;
+    size_t n_notes = 0;
+    int r;
+    assert_int_equal(backend->ops->check(backend, &check, &why), 0);
+    while ((r = check_step(check, count_note, &n_notes, &why)) == 0)
+        ;
+    assert_int_equal(r, CHECK_E_DONE);
+    check_free(check);
+    return n_notes;
+}
+
+static void test_few_chunks_cover_an_instant_once_merging_is_done(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    static struct reading readings[100];
+    bench_init(&bench);
+    bench.options.memory_limit_bytes = 1;
+    bench_open(&bench);
+    write_row(&bench, "attic", 1, 1000);
+    for (size_t commit = 0; commit < 60; commit++) {
+        for (size_t i = 0; i < ARRAY_LEN(readings); i++)
+            readings[i] = (struct reading){
+                .sensor_id = bytes_str("attic"),
+                .temperature = (double)commit,
+                .seconds = (int64_t)(1 + i * 10),
+            };
+        bench_commit(bench.backend, readings, ARRAY_LEN(readings));
+    }
+    uint64_t end_ns = clock_monotonic_ns() + 20 * NS_PER_S;
+    while (count_crowded(bench.backend) > 0)
+        assert_true(clock_monotonic_ns() < end_ns);
+    assert_int_equal(bench_count(bench.backend, "attic"), 1000 + 60 * ARRAY_LEN(readings));
+    bench_fini(&bench);
+}
+
+/* ---- opening ---- */
+
+/* Another process that has the directory's lock until it is killed. */
+static pid_t lock_elsewhere(const struct durable_bench *bench) {
+    int pipe_fds[2];
+    char path[96], byte;
+    snprintf(path, sizeof(path), "%s/lock", bench->directory);
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int fd = open(path, O_RDWR | O_CREAT, 0600);
+        if (fd < 0 || fcntl(fd, F_SETLK, &lock) || write(pipe_fds[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    return pid;
+}
+
+static void test_a_directory_in_use_is_refused_with_the_other_process(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    char words[32];
+    bench_init(&bench);
+    pid_t pid = lock_elsewhere(&bench);
+    assert_int_equal(bench_try_open(&bench), -EBUSY);
+    snprintf(words, sizeof(words), "(process %ld)", (long)pid);
+    assert_non_null(strstr(bench.failure.text, words));
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    bench_open(&bench);
+    bench_fini(&bench);
+}
+
+/* ---- limits and the end ---- */
+
 static void test_cursors_beyond_the_limit_are_refused(void **state) {
     (void)state;
     struct durable_bench bench;
@@ -167,8 +385,6 @@ static void test_cursors_beyond_the_limit_are_refused(void **state) {
     bench_fini(&bench);
 }
 
-/* ---- the end ---- */
-
 static void test_a_clean_end_leaves_one_segment_and_no_wal(void **state) {
     (void)state;
     struct durable_bench bench;
@@ -186,37 +402,18 @@ static void test_a_clean_end_leaves_one_segment_and_no_wal(void **state) {
     bench_fini(&bench);
 }
 
-/* ---- opening ---- */
-
-/* Locks belong to processes: the child finds the parent's. */
-static void test_a_directory_that_is_open_is_refused(void **state) {
-    (void)state;
-    struct durable_bench bench, other;
-    int status;
-    bench_init(&bench);
-    bench_open(&bench);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        char pid[32];
-        other = bench;
-        int r = bench_try_open(&other);
-        snprintf(pid, sizeof(pid), "(process %d)", getppid());
-        _exit(r == -EBUSY && strstr(other.failure.text, pid) ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    bench_fini(&bench);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
         cmocka_unit_test(test_nobody_sees_what_is_not_synced),
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
+        cmocka_unit_test(test_each_reading_is_seen_once_while_its_chunk_is_sealed),
+        cmocka_unit_test(test_an_open_cursor_pins_neither_journal_nor_wal),
+        cmocka_unit_test(test_repeats_are_found_over_seals_merges_and_restarts),
+        cmocka_unit_test(test_few_chunks_cover_an_instant_once_merging_is_done),
+        cmocka_unit_test(test_a_directory_in_use_is_refused_with_the_other_process),
         cmocka_unit_test(test_cursors_beyond_the_limit_are_refused),
         cmocka_unit_test(test_a_clean_end_leaves_one_segment_and_no_wal),
-        cmocka_unit_test(test_a_directory_that_is_open_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
