@@ -122,7 +122,7 @@ static void test_a_damaged_chunk_that_is_to_be_merged_stops_nothing(void **state
     for (uint64_t i = 0; i < N_MERGED; i++)
         write_row(&bench, "boiler", 1 + i * N, N);
     wait_for_chunks(&bench, 3 * N_MERGED + 1); /* the boiler's are merged */
-    assert_int_equal(bench.n_failed, 0);
+    assert_int_equal(bench.n_failures, 0);
     write_row(&bench, "attic", 1 + 3 * N_MERGED * N, N);
     assert_int_equal(bench_count(bench.backend, "attic"), 3 * N_MERGED * N + N);
     bench_fini(&bench);
