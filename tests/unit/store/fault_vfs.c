@@ -193,7 +193,11 @@ static int fault_shm_map(sqlite3_file *file, int page, int size, int extend,
     return file_of(file)->real->pMethods->xShmMap(file_of(file)->real, page, size, extend, memory);
 }
 
+/* It is the first of the locks that says who writes to the WAL. */
 static int fault_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
+    enum fault_kind kind;
+    if (offset == 0 && flags == (SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE))
+        (void)must_strike(FAULT_RELEASE, &kind);
     return file_of(file)->real->pMethods->xShmLock(file_of(file)->real, offset, n, flags);
 }
 
