@@ -42,7 +42,8 @@ struct check_finding {
      * no-sensor       chunks of a sensor that has no row
      * no-data         a chunk without bytes
      * no-head         bytes without a chunk
-     * journal         records that cannot be read, or whose sensors make no sense
+     * journal         records that cannot be read or are missing, or whose sensors make no sense
+     * journal-cut     (a note) its last commit is incomplete
      */
     const char *kind;
     bool is_note;           /* worth knowing, and nothing is wrong */

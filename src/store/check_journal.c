@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The journal, read back as a start would read it, in one step: it is bounded by its limit. A
- * torn last record is what a crash leaves and no damage.
+ * torn last record is what a crash leaves: a note, and no damage.
  *
  * A sensor that it names must be the one that store.sqlite knows by that number, if it does. A
  * reading counts if its sensor is not sealed beyond it.
@@ -142,11 +142,35 @@ static int journal_from(struct check *check, uint64_t *from, bool *is_known) {
     return 0;
 }
 
+/* What is sealed of any sensor was in the journal before. */
+static uint64_t covered_most(const struct check *check) {
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < check->n_numbers; i++) {
+        uint64_t covered = check->covered[i];
+        if (covered != CHECK_UNKNOWN && covered != CHECK_DAMAGED && covered > most)
+            most = covered;
+    }
+    return most;
+}
+
+static void tell_cut(struct check *check, uint64_t n_bytes) {
+    struct check_finding finding = {.kind = "journal-cut", .is_note = true};
+    if (n_bytes == 0)
+        return;
+    err_say(&finding.words,
+            "the journal ends with %" PRIu64 " bytes of an incomplete last commit; the next start "
+            "cuts them off",
+            n_bytes);
+    check_tell(check, &finding);
+}
+
 static int replay(struct replaying *replaying, struct journal_segments *segments) {
     const struct journal_replay told = {
         .sensor = on_sensor, .readings = on_readings, .user = replaying, .damaged = on_damaged};
-    struct journal_replay_job job = {.segments = segments, .replay = &told};
-    struct journal_found found;
+    struct journal_replay_job job = {.segments = segments,
+                                     .replay = &told,
+                                     .at_least = covered_most(replaying->check)};
+    struct journal_found found = {0};
     struct journal_end end = {0};
     struct err_text *why = replaying->check->why;
     int r = journal_from(replaying->check, &job.from, &job.is_known);
@@ -158,8 +182,10 @@ static int replay(struct replaying *replaying, struct journal_segments *segments
     else
         r = journal_replay_all(&job, &found, &end, why);
     mem_free(end.last);
-    if (r == 0)
+    if (r == 0) {
         tell_nameless(replaying);
+        tell_cut(replaying->check, found.n_cut_bytes);
+    }
     return r;
 }
 

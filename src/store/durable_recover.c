@@ -89,7 +89,7 @@ static int replay_readings(void *user, uint32_t number, const struct kept *readi
 
 static void say_found(const struct recovery *recovery, const struct journal_found *found) {
     if (found->n_cut_bytes)
-        log_info("cut %llu bytes of a commit that was never acknowledged off the journal",
+        log_info("cut %llu bytes of an incomplete last commit off the journal",
                  (unsigned long long)found->n_cut_bytes);
     if (found->n_damaged)
         log_error("the journal is damaged in %llu places; what can be read is kept. First: %s",

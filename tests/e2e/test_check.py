@@ -142,6 +142,35 @@ def test_a_damaged_journal_is_named_by_file_and_place(crashed):
     assert 4096 <= finding["offset"] <= at
 
 
+@pytest.mark.parametrize("size", [None, 0, 4096])
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_journal_that_has_lost_its_newest_file_is_damaged(start, directory, size, end):
+    server = start("--journal-limit", "1M", data=directory)
+    for i in range(8):
+        assert server.call("stream", stdin=readings_of(f"room-{i}")).returncode == OK
+    getattr(server, end)()
+    journal = max(directory.glob("journal-[0-9a-f]*"))
+    if size is None:
+        journal.unlink()
+    else:
+        os.truncate(journal, size)
+    status, findings, total = check(directory)
+    assert (status, total["result"]) == (FAILED, "damaged")
+    assert [finding["kind"] for finding in findings] == ["journal"]
+    assert "missing" in findings[0]["words"]
+
+
+def test_an_incomplete_last_commit_is_a_note(crashed):
+    journal = max(crashed.glob("journal-[0-9a-f]*"))
+    content = bytearray(journal.read_bytes())
+    content[len(content.rstrip(b"\0")) - 2] ^= 1  # in the last record
+    journal.write_bytes(content)
+    status, [finding], total = check(crashed)
+    assert (status, total["findings"], total["notes"]) == (OK, 0, 1)
+    assert (finding["severity"], finding["kind"]) == ("note", "journal-cut")
+    assert re.search(r"\d+ bytes of an incomplete last commit", finding["words"])
+
+
 def test_a_directory_in_use_is_refused_with_the_others_pid(full, directory):
     done = run("check", directory)
     assert (done.returncode, done.stdout) == (FAILED, "")
