@@ -149,6 +149,8 @@ static int open_file(struct check *check, struct err_text *why) {
                                       : open_sqlite(check, check->path, check->options.vfs, 0);
     if (r == 0)
         r = prepare(check);
+    if (r == 0)
+        check->sql.trouble.text[0] = '\0';
     if (r == 0 || (check->options.is_offline && (r == -EBADMSG || r == -EIO)))
         return 0;
     err_say(why, "%s cannot be checked: %s", check->path, check->sql.trouble.text);

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "store/check_impl.h"
+#include "store/journal.h"
 #include "store/limits.h"
 #include "store/sealed_row.h"
 
@@ -259,25 +260,45 @@ static void finalizep(sqlite3_stmt **statement) {
     sqlite3_finalize(*statement);
 }
 
+/* A start that went no further leaves that too, but then the journal is whole. */
+static int check_without_tables(struct check *check) {
+    struct err_text words;
+    uint64_t begin;
+    int r = journal_begins_at(check->files, &begin);
+    if (r) {
+        files_say(check->why, r, "read", "the journal's directory");
+        return r;
+    }
+    if (begin == 0)
+        return CHECK_E_DONE;
+    err_say(&words,
+            "there is nothing in it, and the journal begins at %" PRIu64
+            ": all readings from before are gone",
+            begin);
+    tell_of_file(check, words.text);
+    return CHECK_E_DONE;
+}
+
 /* One step, however long it takes: nobody waits but who asked. */
 int check_step_file(struct check *check) {
     CLEANUP(finalizep) sqlite3_stmt *rows = NULL;
-    if (check->has_tables) {
-        int code = sqlite3_prepare_v2(check->sql.db, "PRAGMA integrity_check", -1, &rows, NULL);
-        int r = code ? sql_trouble(&check->sql, code) : 0;
-        while (r == 0 && (r = sql_step(&check->sql, rows)) == 0) {
-            const char *words = (const char *)sqlite3_column_text(rows, 0);
-            if (words && strcmp(words, "ok") != 0)
-                tell_of_file(check, words);
-        }
-        if (r == SQL_E_DONE)
-            return CHECK_E_DONE;
-        r = check_unreadable(check, r, (struct check_finding){.kind = "file"});
-        return r ? r : CHECK_E_DONE;
-    }
-    if (check->sql.trouble.text[0]) /* it could not be opened */
+    if (check->sql.trouble.text[0]) { /* it could not be opened */
         tell_of_file(check, check->sql.trouble.text);
-    return CHECK_E_DONE;
+        return CHECK_E_DONE;
+    }
+    if (!check->has_tables)
+        return check_without_tables(check);
+    int code = sqlite3_prepare_v2(check->sql.db, "PRAGMA integrity_check", -1, &rows, NULL);
+    int r = code ? sql_trouble(&check->sql, code) : 0;
+    while (r == 0 && (r = sql_step(&check->sql, rows)) == 0) {
+        const char *words = (const char *)sqlite3_column_text(rows, 0);
+        if (words && strcmp(words, "ok") != 0)
+            tell_of_file(check, words);
+    }
+    if (r == SQL_E_DONE)
+        return CHECK_E_DONE;
+    r = check_unreadable(check, r, (struct check_finding){.kind = "file"});
+    return r ? r : CHECK_E_DONE;
 }
 
 /* ---- bytes without a chunk ---- */

@@ -5,7 +5,7 @@
  * beyond its position. Nothing has to be checked for repeats: the journal holds none.
  *
  * A journal that is damaged is no reason not to start: the damage is named, what can be read is
- * read. `thermograph check` says the same again.
+ * read. `thermograph check` says the same again. A store.sqlite that is gone is one.
  */
 #include <string.h>
 
@@ -99,6 +99,30 @@ static void say_found(const struct recovery *recovery, const struct journal_foun
                   (unsigned long long)recovery->n_nameless);
 }
 
+/*
+ * A store.sqlite that was opened before knows of the journal (note_journal below), and the first
+ * journal begins at 0. So without either, the file that held what lies before is gone; to go on
+ * would look like an empty store and give its sensors new numbers.
+ */
+static int refuse_lost_file(const struct recovery *recovery, struct err_text *why) {
+    uint64_t begin = 0;
+    if (recovery->has_journal)
+        return 0;
+    int r = journal_begins_at(recovery->durable->files, &begin);
+    if (r) {
+        files_say(why, r, "read", "the journal's directory");
+        return r;
+    }
+    if (begin == 0)
+        return 0;
+    err_say(why,
+            "%s/store.sqlite is missing or empty, and the journal begins at %llu: all readings "
+            "from before are gone with it. Restore a backup of the whole directory, or move the "
+            "journal-* files away to start empty",
+            recovery->durable->options.directory, (unsigned long long)begin);
+    return -EBADMSG;
+}
+
 static int recover_journal(struct recovery *recovery, struct err_text *why) {
     struct durable *durable = recovery->durable;
     uint64_t limit = durable->options.journal_limit_bytes;
@@ -144,6 +168,8 @@ int durable_recover(struct durable *durable, struct err_text *why) {
                 durable->options.directory, strerror(-r));
         return r;
     }
-    r = recover_journal(&recovery, why);
+    r = refuse_lost_file(&recovery, why);
+    if (r == 0)
+        r = recover_journal(&recovery, why);
     return r ? r : note_journal(&recovery, why);
 }

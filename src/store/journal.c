@@ -137,6 +137,17 @@ int journal_open(const struct journal_options *options, const struct journal_rep
     return 0;
 }
 
+int journal_begins_at(struct files *files, uint64_t *position) {
+    struct journal_segments segments;
+    journal_segments_init(&segments, files, 0);
+    int r = journal_segments_find(&segments);
+    *position = 0;
+    if (r == 0 && !list_is_empty(&segments.in_use))
+        *position = CONTAINER_OF(segments.in_use.next, struct journal_segment, link)->base;
+    journal_segments_fini(&segments);
+    return r;
+}
+
 void journal_free(struct journal *journal) {
     if (!journal)
         return;

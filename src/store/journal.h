@@ -52,6 +52,10 @@ struct journal_found {
     struct err_text damage; /* the first of them: which file, where, how long */
 };
 
+/* Where the first of its files begins; 0: there is none, or nothing before it is gone. Changes
+ * nothing. 0 or a negated errno. */
+MUST_USE int journal_begins_at(struct files *files, uint64_t *position);
+
 /*
  * Tells what is there from `from` on and goes on behind it. Segments that end before are not read;
  * of the first record that is told, readings may lie before `from`. What is told is durable when

@@ -142,13 +142,17 @@ def test_a_damaged_journal_is_named_by_file_and_place(crashed):
     assert 4096 <= finding["offset"] <= at
 
 
-@pytest.mark.parametrize("size", [None, 0, 4096])
-@pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_journal_that_has_lost_its_newest_file_is_damaged(start, directory, size, end):
+def end_after_more_than_a_journal_holds(start, directory, end):
     server = start("--journal-limit", "1M", data=directory)
     for i in range(8):
         assert server.call("stream", stdin=readings_of(f"room-{i}")).returncode == OK
     getattr(server, end)()
+
+
+@pytest.mark.parametrize("size", [None, 0, 4096])
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_journal_that_has_lost_its_newest_file_is_damaged(start, directory, size, end):
+    end_after_more_than_a_journal_holds(start, directory, end)
     journal = max(directory.glob("journal-[0-9a-f]*"))
     if size is None:
         journal.unlink()
@@ -169,6 +173,15 @@ def test_an_incomplete_last_commit_is_a_note(crashed):
     assert (status, total["findings"], total["notes"]) == (OK, 0, 1)
     assert (finding["severity"], finding["kind"]) == ("note", "journal-cut")
     assert re.search(r"\d+ bytes of an incomplete last commit", finding["words"])
+
+
+@pytest.mark.parametrize("content", [b"", b"x"])
+def test_an_empty_database_before_a_journal_that_lacks_its_start_is_damage(start, directory, content):
+    end_after_more_than_a_journal_holds(start, directory, "stop")
+    (directory / "store.sqlite").write_bytes(content)
+    status, [finding], _ = check(directory)
+    assert (status, finding["kind"], finding["file"]) == (FAILED, "file", "store.sqlite")
+    assert finding["words"].startswith("there is nothing in it, and the journal begins at ")
 
 
 def test_a_directory_in_use_is_refused_with_the_others_pid(full, directory):

@@ -260,6 +260,36 @@ def test_a_damaged_chunk_fails_the_questions_that_need_it(open_server, data, con
     assert count(server, connect) == (2, 40_000)
 
 
+def test_a_database_that_is_gone_is_made_again_from_a_whole_journal(open_server, data, connect):
+    server, _ = open_server(data)
+    send_many(server, [reading("attic", i, BEGIN + i) for i in range(1000)])
+    server.kill()
+    for file in data.glob("store.sqlite*"):
+        file.unlink()
+    server, _ = open_server(data)
+    assert count(server, connect) == (1, 1000)
+
+
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_a_database_that_is_gone_keeps_the_server_from_starting(open_server, data, is_empty):
+    server, _ = open_server(data, *SMALL)
+    send_many(server, [reading("attic", i, BEGIN + i) for i in range(MANY)])
+    stop(server)
+    (data / "store.sqlite").unlink()
+    if is_empty:
+        (data / "store.sqlite").touch()
+    journals = {path.name: path.read_bytes() for path in data.glob("journal-*")}
+    for _ in range(2):
+        done = program.run("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--data", data)
+        assert done.returncode == 1
+        assert "store.sqlite is missing or empty, and the journal begins at " in done.stderr
+        assert "Restore a backup" in done.stderr
+        assert journals == {path.name: path.read_bytes() for path in data.glob("journal-*")}
+    for name in journals:
+        (data / name).unlink()
+    open_server(data)
+
+
 # ---- starting ----
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
