@@ -32,8 +32,15 @@ void background_start(struct background *background, struct grpc_call *call) {
     grpc_call_unref(call);
 }
 
-/* Memory or a queue at its limit will have room again; the rest is the server's to mend. */
+/* Memory or a queue at its limit will have room again; what is damaged stays so until somebody
+ * mends it; the rest is the server's to mend. */
 void background_finish_failed(struct grpc_call *call, const char *what, int r) {
+    if (r == -EBADMSG) {
+        grpc_call_finish(call, GRPC_DATA_LOSS,
+                         "%s: stored readings are damaged; `thermograph check' says which",
+                         what);
+        return;
+    }
     bool is_full = r == -ENOMEM || r == -ENOBUFS;
     grpc_call_finish(call, is_full ? GRPC_RESOURCE_EXHAUSTED : GRPC_INTERNAL, "%s: %s", what,
                      strerror(-r));

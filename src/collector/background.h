@@ -20,5 +20,6 @@ struct background {
  * and `done` does not run. */
 void background_start(struct background *background, struct grpc_call *call);
 
-/* Ends the call of a read that has failed with `r`, a negated errno; `what` says which. */
+/* Ends the call of a read that has failed with `r`, a negated errno: DATA_LOSS for damage
+ * (-EBADMSG). `what` says which read. */
 void background_finish_failed(struct grpc_call *call, const char *what, int r);

@@ -101,7 +101,8 @@ static bool getting_take_page(struct getting *getting) {
     if (getting->result == 0)
         getting->result = getting_send_page(getting);
     if (getting->result < 0)
-        background_finish_failed(call, "the readings cannot be read", getting->result);
+        background_finish_failed(call, "the readings of this sensor cannot be read",
+                                 getting->result);
     else if (getting->n_page == 0)
         grpc_call_finish(call, GRPC_OK, "%s", "");
     else

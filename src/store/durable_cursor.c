@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors of the durable store: a walk, and a view for as long as a window is loaded. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/durable_impl.h"
 #include "store/walk.h"
@@ -45,12 +46,21 @@ int durable_cursor_open(struct store_backend *backend, const struct store_query 
     return 0;
 }
 
+void durable_say_damage(struct history *history, const struct sealed_view *view, int r) {
+    if (r != -EBADMSG || atomic_exchange(&history->is_unreadable, true))
+        return;
+    log_error("stored readings of sensor '%.*s' are damaged and cannot be read: %s; `thermograph "
+              "check' names all that is damaged",
+              BYTES_ARGS(name_bytes(&history->id)), sealed_view_trouble(view));
+}
+
 static int load_window(struct durable_cursor *cursor) {
     struct sealed_view *view;
     int r = durable_take_view(cursor->durable, &view);
     if (r)
         return r;
     r = walk_load(&cursor->walk, view);
+    durable_say_damage(cursor->walk.history, view, r);
     durable_give_view(cursor->durable, view);
     return r;
 }

@@ -109,6 +109,9 @@ void durable_commit(struct store_backend *backend, struct store_batch *const *ba
 MUST_USE int durable_take_view(struct durable *durable, struct sealed_view **view);
 void durable_give_view(struct durable *durable, struct sealed_view *view);
 
+/* What a reader met: damage is told, once a start for each sensor. Any thread. */
+void durable_say_damage(struct history *history, const struct sealed_view *view, int r);
+
 /* ---- durable_statistics.c, durable_cursor.c ---- */
 
 int durable_statistics(struct store_backend *backend, const struct store_filter *filter,

@@ -83,6 +83,7 @@ static int ask_sensor(struct history *history, const struct asking *asking, uint
     }
     stats_init(&one);
     int r = sum_history(history, asking->range, asking->view, asking->readings, &one);
+    durable_say_damage(history, asking->view, r);
     if (r == 0)
         stats_merge(stats, &one);
     return r;

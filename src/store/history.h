@@ -57,6 +57,8 @@ struct history {
     struct list to_merge; /* in its list of sensors that may need merging */
     bool is_unmergeable;  /* one of its chunks is damaged */
 
+    _Atomic bool is_unreadable; /* it was said that readers have met a damaged chunk of it */
+
     struct name id;
 };
 

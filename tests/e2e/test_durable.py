@@ -251,10 +251,16 @@ def test_a_damaged_chunk_fails_the_questions_that_need_it(open_server, data, con
                          "(SELECT heads.id FROM heads JOIN sensors ON sensor = number "
                          "WHERE sensors.id = CAST('attic' AS BLOB) ORDER BY rank LIMIT 1)")
     server, sensors = open_server(data)
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as refusal:
+            history(sensors, "attic")
+        assert refusal.value.code() == grpc.StatusCode.DATA_LOSS
     with pytest.raises(grpc.RpcError) as refusal:
-        history(sensors, "attic")
-    assert refusal.value.code() == grpc.StatusCode.INTERNAL
-    assert refusal.value.details().startswith("the readings cannot be read: ")
+        ThermographStub(connect(server)).GetStatistics(
+            GetStatisticsRequest(sensor_id="*", start_time=BEGIN + 1))
+    assert refusal.value.code() == grpc.StatusCode.DATA_LOSS
+    said = [line for line in server.said().splitlines() if "are damaged and cannot be read" in line]
+    assert len(said) == 1 and re.search("sensor 'attic'.*bytes of chunk [0-9]+ are damaged", said[0])
     assert len(history(sensors, "attic", start_time=BEGIN + 19_000)) == 1000
     assert len(history(sensors, "cellar")) == 20_000
     assert count(server, connect) == (2, 40_000)

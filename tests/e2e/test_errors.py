@@ -353,6 +353,30 @@ def test_check_of_memory(row, start, connect):
     row.check_call(lambda: thermograph.CheckStore(CheckStoreRequest()))
 
 
+@pytest.fixture
+def damaged(start, tmp_path):
+    """A server whose only chunk of sensor `attic` is damaged."""
+    data = tmp_path / "data"
+    server = start(data=data, plaintext=True)
+    lines = "".join(f"attic,{i % 50},{BEGIN + i}\n" for i in range(1000))
+    assert server.call("stream", stdin=lines).returncode == 0
+    assert server.stop() == 0
+    with contextlib.closing(sqlite3.connect(data / "store.sqlite")) as database, database:
+        database.execute("UPDATE data SET data = zeroblob(length(data))")
+    return start(data=data, plaintext=True)
+
+
+def test_damaged_readings(row, damaged, connect):
+    row.check_call(lambda: SensorServiceStub(connect(damaged)).GetSensorReadings(
+        SensorRequest(sensor_id="attic")))
+
+
+def test_damaged_readings_in_statistics(row, damaged, connect):
+    from thermograph.v1.thermograph_pb2_grpc import ThermographStub
+    row.check_call(lambda: ThermographStub(connect(damaged)).GetStatistics(
+        GetStatisticsRequest(sensor_id="attic", start_time=BEGIN + 1)))
+
+
 def test_page_token_not_ours(row, thermograph):
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(page_token="x" * 129)))
 
