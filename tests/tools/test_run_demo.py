@@ -26,10 +26,12 @@ def start(tmp_path):
         (certs / name).write_text("")
     started = []
 
-    def run(server="", certs=certs):
+    def run(server="", certs=certs, port=None):
         environment = os.environ | {
             "THERMOGRAPH_BIN": str(HERE / "fake-thermograph"), "FAKE_SERVER": server,
             "CERTS_DIR": str(certs), "RUN_DIR": str(tmp_path / "run")}
+        if port:
+            environment["THERMOGRAPH_PORT"] = port
         process = subprocess.Popen(
             [SCRIPT], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, preexec_fn=as_a_terminal_would)
@@ -132,13 +134,20 @@ def test_programs_that_do_not_listen_are_killed_in_time(start):
     assert members_of(process.pid) == []
 
 
-def test_a_port_in_use_gives_one_line(start):
-    process = start("busy")
+@pytest.mark.parametrize("mode, port, line, next_port", [
+    ("busy", None, "port 50051 on 127.0.0.1 is in use by another program", 50052),
+    ("locked", None, "the directory {}/run/data is in use by another thermograph (process 7)", 50052),
+    ("locked", "50060", "the directory {}/run/data-50060 is in use by another thermograph (process 7)",
+     50061),
+])
+def test_what_is_in_use_is_said_in_the_servers_words(start, tmp_path, mode, port, line, next_port):
+    process = start(mode, port=port)
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 1
     assert output == (
-        "run-demo: port 50051 is in use: is another `make run` still running? End it with Ctrl-C there, "
-        "or choose another port: make run PORT=50052\n")
+        f"12:00:00.000 ERROR {line.format(tmp_path)}\n"
+        "run-demo: is another `make run` still running? End it with Ctrl-C there, or choose another "
+        f"port: make run PORT={next_port}\n")
     assert members_of(process.pid) == []
 
 
