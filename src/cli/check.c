@@ -61,6 +61,10 @@ static int run_offline(const struct options *options) {
     unsigned format = OUTPUT_TABLE;
     if (options_choice(options, OPTION_OUTPUT, output_formats, &format, &why))
         return say_usage(options, &why);
+    if (!options->arguments[0][0]) {
+        err_say(&why, "DIR is empty: give the directory of a server that does not run");
+        return say_usage(options, &why);
+    }
     check_report_init(&report, (enum output_format)format);
     return check_directory(options, &report);
 }

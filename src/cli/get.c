@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/glob.h"
 #include "cli/client.h"
 #include "cli/reading_output.h"
 #include "cli/time_range.h"
@@ -23,6 +24,17 @@ static void on_message(struct grpc_client_call *call, struct bytes message) {
         reading_output_print(&get->output, &reading);
 }
 
+static void say_none(const struct get *get) {
+    const char *id = get->client.options->arguments[0];
+    if (glob_is_pattern(bytes_str(id)))
+        fprintf(stderr,
+                "no readings: get takes the id of one sensor, no pattern; `thermograph sensors "
+                "'%s'' lists those that match\n",
+                id);
+    else if (get->output.format == OUTPUT_TABLE)
+        fputs("no readings\n", stderr);
+}
+
 static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
     struct get *get = grpc_client_call_user(call);
     if (status != GRPC_OK)
@@ -30,8 +42,8 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
     if (get->client.is_finished)
         return;
     output_end(&get->output);
-    if (get->output.n_records == 0 && get->output.format == OUTPUT_TABLE)
-        fputs("no readings\n", stderr);
+    if (get->output.n_records == 0)
+        say_none(get);
     client_finish(&get->client, EXIT_OK);
 }
 

@@ -49,7 +49,7 @@ static void print_help(FILE *out) {
         fprintf(out, "  %-10s%s\n", verbs[i]->name, verbs[i]->summary);
     fputs("\n`thermograph VERB --help' tells all about one verb.\n\n"
           "First steps:\n"
-          "  thermograph serve --allow-anyone\n"
+          "  thermograph serve --data readings --allow-anyone\n"
           "  thermograph send kitchen 21.5 --plaintext\n"
           "  thermograph get kitchen --plaintext\n",
           out);

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "store/limits.h"
 
 /* A time further ahead is no clock that is wrong but an option that is. */
 #define MAX_FUTURE_LIMIT_S (100 * 366 * UINT64_C(86400))
@@ -40,6 +41,17 @@ static int read_addresses(const struct options *options, struct serve_settings *
     return options_blame(options, OPTION_LISTEN, why);
 }
 
+/* Nothing would be gained by less, so it is more likely that something else was meant. */
+static int read_journal_limit(const struct options *options, struct serve_settings *settings,
+                              struct err_text *why) {
+    uint64_t *bytes = &settings->journal_limit_bytes;
+    int r = options_size(options, OPTION_JOURNAL_LIMIT, bytes, why);
+    if (r || *bytes >= STORE_JOURNAL_LIMIT_MIN_BYTES)
+        return r;
+    err_say(why, "less than 1M, the least that a journal needs");
+    return options_blame(options, OPTION_JOURNAL_LIMIT, why);
+}
+
 static int read_numbers(const struct options *options, struct serve_settings *settings,
                         struct err_text *why) {
     struct parse_range range = {1, SERVE_MAX_WORKERS};
@@ -48,7 +60,7 @@ static int read_numbers(const struct options *options, struct serve_settings *se
     if (r == 0)
         r = options_size(options, OPTION_MEMORY_LIMIT, &settings->memory_limit_bytes, why);
     if (r == 0)
-        r = options_size(options, OPTION_JOURNAL_LIMIT, &settings->journal_limit_bytes, why);
+        r = read_journal_limit(options, settings, why);
     if (r == 0)
         r = options_duration(options, OPTION_DRAIN_TIMEOUT, &settings->drain_timeout_ns, why);
     if (r == 0)

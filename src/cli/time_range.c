@@ -31,5 +31,11 @@ static int read_end(const struct options *options, int64_t *second, struct err_t
 int time_range_read(const struct options *options, int64_t *start_s, int64_t *end_s,
                     struct err_text *why) {
     int r = read_second(options, OPTION_START, start_s, why);
-    return r ? r : read_end(options, end_s, why);
+    if (r == 0)
+        r = read_end(options, end_s, why);
+    if (r || !options_given(options, OPTION_END) || *start_s <= *end_s)
+        return r;
+    err_say(why, "'%.80s' is after the end, '%.80s'", options_text(options, OPTION_START),
+            options_text(options, OPTION_END));
+    return options_blame(options, OPTION_START, why);
 }

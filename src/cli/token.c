@@ -273,7 +273,9 @@ const struct verb verb_token = {
         "from standard input. Without --write and --read a token may do everything; with one of "
         "them it has just that right. A server that runs takes the change over within a second.\n\n"
         "Examples:\n"
-        "  thermograph token create --tokens tokens.yaml --name dashboard --read '*' >token\n"
+        "  umask 077    # so that nobody else can read what is written to a file\n"
+        "  thermograph token create --tokens tokens.yaml --name dashboard --read '*' "
+        ">dashboard.token\n"
         "  thermograph token create --tokens tokens.yaml --name boilers --write 'boiler-*'\n"
         "  thermograph token revoke dashboard --tokens tokens.yaml\n",
     .options = token_options,

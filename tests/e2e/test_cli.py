@@ -63,6 +63,17 @@ def test_help_lists_every_verb(way):
     assert re.findall(r"^  (\w+)  ", text, re.MULTILINE)[:len(VERBS)] == VERBS
 
 
+def test_the_first_steps_of_the_help_work(start, tmp_path):
+    """As they are printed, but for the address, so that tests can run side by side."""
+    first, *others = re.findall(r"^  thermograph (.*)$", good(run("help")).split("First steps:")[1],
+                                re.MULTILINE)
+    serve, flag, data, *more = first.split()
+    assert (serve, flag) == ("serve", "--data")
+    server = start(*more, data=tmp_path / data, plaintext=True)
+    said = [good(run(*line.split(), "--server", server.address)) for line in others]
+    assert len(said) == 2 and "21.5" in said[-1]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_has_help_with_examples(verb):
     text = good(run(verb, "--help"))
@@ -90,6 +101,7 @@ def test_version_names_the_libraries_too():
     (["send", "kitchen", "1", "--sequence", "-1"], "--sequence: '-1' is no whole number"),
     (["get", "kitchen", "--limit", "0"], "--limit: '0' is no whole number from 1 on"),
     (["get", "kitchen", "--end", "1970-01-01"], "--end: no reading lies before 1970"),
+    (["get", "kitchen", "--start", "2026-01-02", "--end", "2026-01-01"], "--start: '2026-01-02' is after"),
     (["get", "kitchen", "--end", "12.5"], "--end: '12.5' has a part of a second"),
     (["get", "kitchen", "--output", "xml"], "--output: 'xml' is none of: table, json, csv"),
     (["get", "kitchen", "--timeout", "soon"], "--timeout: 'soon' is no duration"),
@@ -115,6 +127,9 @@ def test_version_names_the_libraries_too():
     (["token", "list"], "--tokens FILE is missing"),
     (["serve", "--workers", "0"], "--workers: '0' is no whole number from 1 to"),
     (["serve", "--memory-limit", "lots"], "--memory-limit: 'lots' is no size"),
+    (["serve", "--data", "none", "--allow-anyone", "--journal-limit", "10k"],
+     "--journal-limit: less than 1M"),
+    (["check", ""], "DIR is empty"),
     (["serve", "--allow-anyone", "extra"], "an argument too many: 'extra'"),
     (["send", "kitchen", "1", "--plaintext=maybe"], "--plaintext: 'maybe' is neither true nor false"),
     (["send", "kitchen", "1", "--server", "https://localhost:50051"], "leave https:// out"),
@@ -457,6 +472,14 @@ def test_a_server_without_standard_descriptors_serves():
 
 def test_stream_of_a_file_that_is_not_there(server):
     assert "/nowhere.csv: No such file or directory" in failed(server.call("stream", "/nowhere.csv"))
+
+
+def test_get_of_a_pattern_says_what_get_takes(server):
+    for output in ("table", "json"):
+        done = server.call("get", "unary-*", "-o", output)
+        assert (done.returncode, done.stdout) == (OK, "")
+        assert "no readings: get takes the id of one sensor" in done.stderr
+        assert "`thermograph sensors 'unary-*'' lists" in done.stderr
 
 
 # ---- stats, sensors, health ----
