@@ -60,6 +60,10 @@ static int lock_directory(struct check *check, struct err_text *why) {
     if (check->lock_fd >= 0 && fcntl(check->lock_fd, F_SETLK, &lock) == 0)
         return 0;
     int r = -errno;
+    if (r == -ENOTDIR) {
+        err_say(why, "%s is no directory", directory);
+        return r;
+    }
     if (r != -EAGAIN && r != -EACCES) {
         err_say(why, "the lock of the directory %s cannot be had: %s", directory, strerror(-r));
         return r;

@@ -31,8 +31,8 @@ void durable_fail(struct durable *durable, const char *what, const char *words) 
     bool is_first = !durable->has_failed;
     if (is_first)
         err_say(&durable->failure,
-                "%s: %s. Nothing more is accepted; reading goes on. Mend the disk under %s and "
-                "start again: what was acknowledged is there",
+                "%s: %s. Nothing more is accepted; reading goes on. Make room on the disk "
+                "under %s, or mend it, and start again: what was acknowledged is there",
                 what, words, durable->options.directory);
     durable->has_failed = true;
     pthread_mutex_unlock(&durable->failure_lock);
@@ -135,8 +135,11 @@ static int lock_directory(struct durable *durable, struct err_text *why) {
     durable->lock_fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (durable->lock_fd < 0) {
         int r = -errno;
-        err_say(why, "the directory %s cannot be written: %s", durable->options.directory,
-                strerror(-r));
+        if (r == -ENOTDIR)
+            err_say(why, "%s is no directory", durable->options.directory);
+        else
+            err_say(why, "the directory %s cannot be written: %s", durable->options.directory,
+                    strerror(-r));
         return r;
     }
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

@@ -68,7 +68,12 @@ struct turn {
 
 static void keeper_fail(struct keeper *keeper, int r) {
     struct err_text words;
-    err_say(&words, "%s (%s)", strerror(-r), sealed_trouble(keeper->options.sealed));
+    const char *trouble = sealed_trouble(keeper->options.sealed);
+    /* SQLite has no words when it was the journal that failed. */
+    if (trouble[0])
+        err_say(&words, "%s (%s)", strerror(-r), trouble);
+    else
+        err_say(&words, "%s", strerror(-r));
     pthread_mutex_lock(&keeper->lock);
     keeper->state = KEEPER_FAILED;
     pthread_cond_broadcast(&keeper->changed);

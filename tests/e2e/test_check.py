@@ -190,6 +190,14 @@ def test_a_directory_in_use_is_refused_with_the_others_pid(full, directory):
     assert f"in use by another thermograph (process {full.process.pid})" in done.stderr
 
 
+def test_a_file_is_no_directory(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    done = run("check", file)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert f"{file} is no directory" in done.stderr
+
+
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
 def test_a_directory_without_a_store_is_refused(directory, make):
     make(directory)
