@@ -106,6 +106,7 @@ static void take_sum(struct asking *asking, const Thermograph__V1__CheckSum *sum
         .n_bytes = sum->bytes,
         .n_findings = sum->findings,
         .n_notes = sum->notes,
+        .n_unchecked = sum->unchecked_readings,
     };
 }
 
@@ -180,8 +181,9 @@ const struct verb verb_check = {
     .max_arguments = 1,
     .summary = "Check what is kept: every checksum, order and sum; succeeds only if all is well",
     .more = "With DIR it reads that directory of a server that does not run, the journal too, and "
-            "changes nothing. Without, a server checks itself while it serves; this needs a token "
-            "that may read everything.\n\n"
+            "changes nothing. Without, a server checks itself while it serves: all that is in "
+            "store.sqlite, and not the newest readings, which are in its journal and memory; how "
+            "many these are is said. This needs a token that may read everything.\n\n"
             "Examples:\n"
             "  thermograph check /var/lib/thermograph\n"
             "  thermograph check --token-file all.token --output json\n",

@@ -16,10 +16,15 @@ static const struct output_column finding_columns[] = {
 };
 
 static const struct output_column sum_columns[] = {
-    {"result", .type = OUTPUT_TEXT},   {"findings", .type = OUTPUT_NUMBER},
-    {"notes", .type = OUTPUT_NUMBER},  {"sensors", .type = OUTPUT_NUMBER},
-    {"chunks", .type = OUTPUT_NUMBER}, {"readings", .type = OUTPUT_NUMBER},
-    {"bytes", .type = OUTPUT_NUMBER},  {"journal_readings", .type = OUTPUT_NUMBER},
+    {"result", .type = OUTPUT_TEXT},
+    {"findings", .type = OUTPUT_NUMBER},
+    {"notes", .type = OUTPUT_NUMBER},
+    {"sensors", .type = OUTPUT_NUMBER},
+    {"chunks", .type = OUTPUT_NUMBER},
+    {"readings", .type = OUTPUT_NUMBER},
+    {"bytes", .type = OUTPUT_NUMBER},
+    {"journal_readings", .type = OUTPUT_NUMBER},
+    {"unchecked_readings", .type = OUTPUT_NUMBER},
 };
 
 void check_report_init(struct check_report *report, enum output_format format) {
@@ -131,13 +136,16 @@ static void print_sum_line(FILE *file, const struct check_counts *counts) {
     if (counts->n_journal_readings)
         fprintf(file, ", %llu readings in the journal",
                 (unsigned long long)counts->n_journal_readings);
+    if (counts->n_unchecked)
+        fprintf(file, "; %llu readings that are in the journal or in memory were not checked",
+                (unsigned long long)counts->n_unchecked);
     fputc('\n', file);
 }
 
 static void print_sum_object(const struct check_counts *counts) {
-    const uint64_t numbers[] = {counts->n_findings,        counts->n_notes,    counts->n_sensors,
-                                counts->n_chunks,          counts->n_readings, counts->n_bytes,
-                                counts->n_journal_readings};
+    const uint64_t numbers[] = {counts->n_findings,         counts->n_notes,    counts->n_sensors,
+                                counts->n_chunks,           counts->n_readings, counts->n_bytes,
+                                counts->n_journal_readings, counts->n_unchecked};
     struct output_number texts[ARRAY_LEN(numbers)];
     const char *values[ARRAY_LEN(numbers) + 1] = {counts->n_findings ? "damaged" : "sound"};
     struct output output;

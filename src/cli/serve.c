@@ -184,9 +184,9 @@ static int open_loop(struct serve *serve, struct err_text *why) {
 typedef int (*open_fn)(struct serve *serve, struct err_text *why);
 
 /*
- * What has to be closed again is closed by serve_close(), also after a failure. Listeners come last,
- * though a port in use leaves a new directory behind so: nobody is to connect, and wait, while a
- * journal is read.
+ * What has to be closed again is closed by serve_close(), also after a failure. Listeners come
+ * last, though a port in use leaves a new directory behind so: nobody is to connect, and wait,
+ * while a journal is read.
  */
 static int open_all(struct serve *serve, struct err_text *why) {
     static const open_fn parts[] = {

@@ -37,8 +37,7 @@ void background_start(struct background *background, struct grpc_call *call) {
 void background_finish_failed(struct grpc_call *call, const char *what, int r) {
     if (r == -EBADMSG) {
         grpc_call_finish(call, GRPC_DATA_LOSS,
-                         "%s: stored readings are damaged; `thermograph check' says which",
-                         what);
+                         "%s: stored readings are damaged; `thermograph check' says which", what);
         return;
     }
     bool is_full = r == -ENOMEM || r == -ENOBUFS;

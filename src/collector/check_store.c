@@ -121,6 +121,16 @@ static int send_progress(struct checking *checking) {
     return send_event(checking, &response);
 }
 
+/* About: readings come and are sealed meanwhile. */
+static uint64_t n_unchecked(const struct checking *checking, const struct check_counts *counts) {
+    const struct collector_worker *worker = grpc_call_worker_state(checking->background.call);
+    struct store_figures figures;
+    store_figures(worker_store(worker), &figures);
+    return figures.n_readings > counts->n_sealed_readings
+               ? figures.n_readings - counts->n_sealed_readings
+               : 0;
+}
+
 static int send_sum(struct checking *checking) {
     Thermograph__V1__CheckStoreResponse response = THERMOGRAPH__V1__CHECK_STORE_RESPONSE__INIT;
     Thermograph__V1__CheckSum sum = THERMOGRAPH__V1__CHECK_SUM__INIT;
@@ -132,6 +142,7 @@ static int send_sum(struct checking *checking) {
     sum.bytes = counts.n_bytes;
     sum.findings = counts.n_findings;
     sum.notes = counts.n_notes;
+    sum.unchecked_readings = n_unchecked(checking, &counts);
     response.event_case = THERMOGRAPH__V1__CHECK_STORE_RESPONSE__EVENT_SUM;
     response.sum = &sum;
     return send_event(checking, &response);

@@ -61,7 +61,9 @@ struct check_counts {
     uint64_t n_chunks;
     uint64_t n_readings;         /* in chunks that can be read, */
     uint64_t n_bytes;            /* and their size */
+    uint64_t n_sealed_readings;  /* in all chunks, as their rows say */
     uint64_t n_journal_readings; /* that are not in chunks yet */
+    uint64_t n_unchecked;        /* what who asked knows of besides: a check leaves it 0 */
     uint64_t n_findings;         /* without the notes */
     uint64_t n_notes;
 };

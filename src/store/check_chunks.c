@@ -130,6 +130,7 @@ static int take_head(struct check *check, sqlite3_stmt *rows) {
     int r = sealed_row_head(rows, &head);
     if (r)
         return r == -EBADMSG ? 0 : r;
+    check->counts.n_sealed_readings += head.stats.count;
     return check_chunk(check, &head);
 }
 

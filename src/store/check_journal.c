@@ -167,9 +167,8 @@ static void tell_cut(struct check *check, uint64_t n_bytes) {
 static int replay(struct replaying *replaying, struct journal_segments *segments) {
     const struct journal_replay told = {
         .sensor = on_sensor, .readings = on_readings, .user = replaying, .damaged = on_damaged};
-    struct journal_replay_job job = {.segments = segments,
-                                     .replay = &told,
-                                     .at_least = covered_most(replaying->check)};
+    struct journal_replay_job job = {
+        .segments = segments, .replay = &told, .at_least = covered_most(replaying->check)};
     struct journal_found found = {0};
     struct journal_end end = {0};
     struct err_text *why = replaying->check->why;

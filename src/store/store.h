@@ -141,8 +141,8 @@ struct store_cursor;
 
 /*
  * A walk through the readings of one sensor, in order of time, equal times in order of arrival. It
- * ends at the newest reading of the moment it was opened. 0, STORE_E_NO_SENSOR, STORE_E_BUSY or -ENOMEM. Copies
- * the query.
+ * ends at the newest reading of the moment it was opened. 0, STORE_E_NO_SENSOR, STORE_E_BUSY or
+ * -ENOMEM. Copies the query.
  */
 MUST_USE int store_cursor_open(struct store *store, const struct store_query *query,
                                struct store_cursor **cursor);

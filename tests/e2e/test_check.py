@@ -232,6 +232,17 @@ def test_a_server_checks_itself(full):
     assert total["sensors"] == 2 and total["chunks"] >= 4 and total["readings"] > 0
 
 
+def test_a_server_says_how_many_readings_it_does_not_check(full, stopped, start):
+    server = start(data=stopped)
+    assert "not checked" not in run("check", *server.access(full.token)).stdout
+    for value in ("1.5", "2.5"):
+        assert run("send", "new", value, *server.access(full.token)).returncode == OK
+    done = run("check", *server.access(full.token))
+    assert re.search(r"; 2 readings that are in the journal or in memory were not checked$",
+                     done.stdout.strip())
+    assert check(*server.access(full.token))[2]["unchecked_readings"] == 2
+
+
 def test_a_server_finds_a_damaged_chunk(full, stopped, start):
     chunk = damage_chunk(stopped)
     server = start(data=stopped)

@@ -149,8 +149,7 @@ static void test_bad_values_are_refused_by_name(void **state) {
     static const struct setting bad[] = {
         {OPTION_LISTEN, "nowhere"},      {OPTION_WORKERS, "0"},    {OPTION_WORKERS, "1025"},
         {OPTION_MEMORY_LIMIT, "much"},   {OPTION_MAX_FUTURE, "x"}, {OPTION_MAX_FUTURE, "40000d"},
-        {OPTION_DRAIN_TIMEOUT, "never"}, {OPTION_DATA, ""},
-        {OPTION_JOURNAL_LIMIT, "1023k"},
+        {OPTION_DRAIN_TIMEOUT, "never"}, {OPTION_DATA, ""},        {OPTION_JOURNAL_LIMIT, "1023k"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct setting given[] = {ANYONE, bad[i], {0}};
