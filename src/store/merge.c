@@ -8,7 +8,8 @@
  * smaller ones lie between become one (or a few full ones). So a reading is rewritten about once
  * for each level.
  *
- * Lates. No instant may be covered by more than MERGE_MAX_DEPTH of them. Where one is:
+ * Lates. They have the same levels, in order of rank: eight of one level become one, of the rank of
+ * the last. And no instant may be covered by more than MERGE_MAX_DEPTH of them. Where one is:
  *   1. when the ones that came last are small, they become one. They are neighbours in rank, so its
  *      rank can be the largest of theirs.
  *   2. else a window of time from that instant on is tidied: what mains and lates hold inside it
@@ -18,6 +19,9 @@
  *   3. from the last sealed main reading on there is no main to go into: the chunk that is open now
  *      will be sealed there, with readings of the same times perhaps, which came earlier. There a
  *      window's lates become lates that follow each other, of the largest rank.
+ *
+ * When there are more than MAX_LATES of a sensor, the earliest of them go into the mains by rule 2,
+ * so that a step need not read more heads than that, and what was sealed since the last one.
  *
  * A group of equal times that is larger than a chunk has pieces that cannot be told apart by time;
  * they may be more than eight at its instant. Pieces of one merge have one rank, and those that end
@@ -37,6 +41,10 @@
  * that begin at one instant are taken together, however many they are.) */
 #define WINDOW_MAX_MAINS 8
 #define WINDOW_MAX_LATES 16
+
+/* Late chunks that a sensor may have while the mains can take them. All are looked at in each step;
+ * some 20 are below the highest level, the others full. */
+#define MAX_LATES 64
 
 /* Stops a walk that has seen enough. */
 #define ENOUGH 1
@@ -166,8 +174,8 @@ static int tidy_mains(struct step *step, bool *did) {
     return merge_run(step);
 }
 
-static int merge_small_lates(struct step *step, size_t from) {
-    for (size_t i = from; i < step->lates.n; i++) {
+static int merge_lates(struct step *step, size_t from, size_t n) {
+    for (size_t i = from; i < from + n; i++) {
         int r = merge_heads_append(&step->mains, &step->lates.list[i]);
         if (r)
             return r;
@@ -329,11 +337,9 @@ static int write_late_pieces(struct step *step) {
     return r ? r : merge_readings_write(step->sealed, &like, step->merged.list, step->merged.n);
 }
 
-static int tidy_window(struct step *step, const struct merge_heads *by_first) {
-    struct stats_instant end;
-    int r = find_end_of_mains(step, &end);
-    if (r)
-        return r;
+static int tidy_window(struct step *step, const struct merge_heads *by_first,
+                       struct stats_instant end) {
+    int r;
     bool can_fold = is_before(step->from, end);
     bound_lates(step, by_first);
     if (can_fold && is_before(end, step->to))
@@ -349,23 +355,46 @@ static int tidy_window(struct step *step, const struct merge_heads *by_first) {
     return r ? r : step_commit(step, can_fold ? write_folded : write_late_pieces);
 }
 
-static int tidy_lates(struct step *step, const struct merge_heads *by_first) {
+static int tidy_crowd(struct step *step, const struct merge_heads *by_first) {
+    struct stats_instant end;
     size_t from = merge_plan_small(&step->lates, step->from);
     if (from < step->lates.n)
-        return merge_small_lates(step, from);
-    return tidy_window(step, by_first);
+        return merge_lates(step, from, step->lates.n - from);
+    int r = find_end_of_mains(step, &end);
+    return r ? r : tidy_window(step, by_first, end);
 }
 
-static int find_crowd(struct step *step, struct merge_heads *by_first, bool *is_crowded) {
+/* The earliest into the mains, unless there is no main that they could go into. */
+static int fold_earliest(struct step *step, const struct merge_heads *by_first, bool *did) {
+    struct stats_instant end;
+    int r = find_end_of_mains(step, &end);
+    if (r)
+        return r;
+    step->from = by_first->list[0].stats.first;
+    *did = is_before(step->from, end);
+    return *did ? tidy_window(step, by_first, end) : 0;
+}
+
+static int tidy_lates(struct step *step, const struct merge_heads *by_first, bool *did) {
+    size_t from, n;
+    *did = true;
+    if (merge_plan_is_crowded(by_first, &step->from))
+        return tidy_crowd(step, by_first);
+    merge_plan_late_run(&step->lates, &from, &n);
+    if (n > 0)
+        return merge_lates(step, from, n);
+    *did = false;
+    return step->lates.n > MAX_LATES ? fold_earliest(step, by_first, did) : 0;
+}
+
+static int find_lates(struct step *step, struct merge_heads *by_first) {
     struct sealed_range range = everything(step);
-    *is_crowded = false;
     int r = sealed_view_each_late(step->view, &range, note_head, &step->lates);
     for (size_t i = 0; r == 0 && i < step->lates.n; i++)
         r = merge_heads_append(by_first, &step->lates.list[i]);
     if (r)
         return r;
     merge_plan_sort(by_first);
-    *is_crowded = merge_plan_is_crowded(by_first, &step->from);
     return 0;
 }
 
@@ -376,9 +405,11 @@ int merge_step(struct sealed *sealed, struct sealed_view *view, uint32_t sensor,
     int r = sealed_view_begin(view);
     if (r)
         return err_trace(r);
-    r = find_crowd(&step, &by_first, did);
+    r = find_lates(&step, &by_first);
     if (r == 0)
-        r = *did ? tidy_lates(&step, &by_first) : tidy_mains(&step, did);
+        r = tidy_lates(&step, &by_first, did);
+    if (r == 0 && !*did)
+        r = tidy_mains(&step, did);
     merge_heads_fini(&by_first);
     step_fini(&step);
     return r < 0 ? err_trace(r) : r;

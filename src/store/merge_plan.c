@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decisions on heads, without a look at any data: what is small, what lies too deep. merge.c says
+ * by which rules, and does it.
+ *
+ * What must hold: every plan makes fewer chunks of more, or takes readings out of lates; else steps
+ * would go on for ever. A run is taken from its oldest on, so that what comes after it waits for
+ * its like.
+ */
 #include "store/merge_plan.h"
 
 #include <stdlib.h>
@@ -75,6 +83,27 @@ void merge_plan_run(const struct merge_heads *newest_first, size_t *from, size_t
         *n = n_small - *from;
         return;
     }
+}
+
+static size_t of_same_rank(const struct merge_heads *newest_first, size_t from) {
+    while (from > 0 && newest_first->list[from - 1].rank == newest_first->list[from].rank)
+        from--;
+    return from;
+}
+
+void merge_plan_late_run(const struct merge_heads *by_rank, size_t *from, size_t *n) {
+    struct sealed_head newest[MERGE_MAX_RUN];
+    struct merge_heads newest_first = {.list = newest};
+    for (size_t i = by_rank->n; i-- > 0 && newest_first.n < MERGE_MAX_RUN;)
+        newest[newest_first.n++] = by_rank->list[i];
+    size_t start;
+    merge_plan_run(&newest_first, &start, n);
+    if (*n == 0)
+        return;
+    size_t end = start + *n;
+    start = of_same_rank(&newest_first, start);
+    *n = end - start;
+    *from = by_rank->n - end;
 }
 
 static int compare_firsts(const void *a, const void *b) {

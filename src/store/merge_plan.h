@@ -24,6 +24,12 @@ void merge_heads_fini(struct merge_heads *heads);
  */
 void merge_plan_run(const struct merge_heads *newest_first, size_t *from, size_t *n);
 
+/*
+ * Of lates by rank, oldest first: as above. What is chosen is never the older part of one rank: it
+ * gets the rank of its last one, and would come behind the younger part, as a new chunk.
+ */
+void merge_plan_late_run(const struct merge_heads *by_rank, size_t *from, size_t *n);
+
 /* Sorts by first. */
 void merge_plan_sort(struct merge_heads *heads);
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readings on their way from chunks to chunks: unpacked into one array, merged in it, cut into
+ * pieces that a chunk can hold, packed.
+ *
+ * What must hold: equal times stay in order of arrival, so what is added goes behind its equals;
+ * and what is loaded is what its head says, or nothing is written.
+ */
 #include "store/merge_readings.h"
 
 #include <assert.h>

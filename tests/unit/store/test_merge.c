@@ -328,6 +328,54 @@ static void test_single_late_readings_are_rewritten_some_dozen_times(void **stat
     bench_fini(&bench);
 }
 
+/* One reading far ahead, and what follows is late for ever, in order. */
+static void test_small_lates_that_follow_each_other_become_full(void **state) {
+    (void)state;
+    static struct bench bench;
+    enum { N_LATES = 2000, N_EACH = 32 };
+    bench_init(&bench, 1);
+    add_chunk(&bench, false, 1, 1000000, 1000000);
+    for (size_t i = 0; i < N_LATES; i++) {
+        add_chunk(&bench, true, N_EACH, (int64_t)(i * N_EACH), (int64_t)((i + 1) * N_EACH - 1));
+        for (bool did = i % 8 == 7; did;)
+            assert_int_equal(merge_step(bench.box.sealed, bench.box.view, 1, &did), 0);
+    }
+    settle(&bench);
+    assert_int_equal(bench.after.n, N_LATES * N_EACH + 1);
+    assert_true(bench.after.n_heads < N_LATES * N_EACH / CHUNK_MAX_READINGS + 4 * 8);
+    bench_fini(&bench);
+}
+
+/* Full ones that do not overlap go into the mains when they are many. */
+static void test_a_sensor_never_keeps_many_lates(void **state) {
+    (void)state;
+    static struct bench bench;
+    enum { N_LATES = 72, N_EACH = 8000 };
+    bench_init(&bench, 1);
+    add_chunk(&bench, false, 1, 1000000000, 1000000000);
+    for (size_t i = 0; i < N_LATES; i++)
+        add_chunk(&bench, true, N_EACH, (int64_t)(i * N_EACH), (int64_t)((i + 1) * N_EACH - 1));
+    assert_int_equal(settle(&bench), 1);
+    assert_true(bench.after.n_heads - bench.after.n_mains <= 64);
+    bench_fini(&bench);
+}
+
+/* What a cut has left of one rank is never merged in part: it would overtake the rest. */
+static void test_lates_of_one_rank_are_merged_together(void **state) {
+    (void)state;
+    static struct bench bench;
+    bench_init(&bench, 1);
+    add_chunk(&bench, false, 1, 1000000, 1000000);
+    for (size_t i = 0; i < 7; i++)
+        add_chunk(&bench, true, 10, (int64_t)i * 100 + 500, (int64_t)i * 100 + 510);
+    add_chunk(&bench, true, 5, 0, 10); /* the eighth, */
+    bench.rank--;
+    add_chunk(&bench, true, 5, 500, 510); /* and the ninth of its rank, at the first one's time */
+    assert_true(step(&bench));
+    assert_int_equal(bench.after.n_heads, 2);
+    bench_fini(&bench);
+}
+
 /* A store that has a step to do of each kind, by `kind`. */
 static void prepare(struct bench *bench, int kind) {
     bench_init(bench, 7);
@@ -416,6 +464,9 @@ int main(void) {
         cmocka_unit_test(test_lates_from_the_end_of_the_mains_on_stay_late),
         cmocka_unit_test(test_small_mains_are_rewritten_a_few_times),
         cmocka_unit_test(test_single_late_readings_are_rewritten_some_dozen_times),
+        cmocka_unit_test(test_small_lates_that_follow_each_other_become_full),
+        cmocka_unit_test(test_a_sensor_never_keeps_many_lates),
+        cmocka_unit_test(test_lates_of_one_rank_are_merged_together),
         cmocka_unit_test(test_a_fault_in_a_step_leaves_the_old_state),
         cmocka_unit_test(test_a_step_without_memory_changes_nothing),
         cmocka_unit_test(test_a_damaged_chunk_is_left_alone),
