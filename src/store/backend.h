@@ -33,6 +33,11 @@ struct store_backend_ops {
     int (*check)(struct store_backend *backend, struct check **check, struct err_text *why);
     /* All but `n_refused`, which the store counts itself. */
     void (*figures)(struct store_backend *backend, struct store_figures *figures);
+    /*
+     * NULL: there is nothing to do. The end is near: commits that come from now on, and one that
+     * waits, wait for nobody but the disk. What they say is as true as ever.
+     */
+    void (*stop)(struct store_backend *backend);
     void (*free)(struct store_backend *backend);
 };
 

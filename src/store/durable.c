@@ -26,6 +26,9 @@
 /* How long a clean end may seal open chunks, for a quick next start and a small journal. */
 #define CLOSE_SEAL_NS NS_PER_S
 
+/* And between two looks whether the keeper takes more. */
+#define CLOSE_LOOK_US 1000
+
 void durable_fail(struct durable *durable, const char *what, const char *words) {
     pthread_mutex_lock(&durable->failure_lock);
     bool is_first = !durable->has_failed;
@@ -129,6 +132,10 @@ static void durable_figures(struct store_backend *backend, struct store_figures 
 
 /* ---- open and close ---- */
 
+static void durable_stop(struct store_backend *backend) {
+    keeper_hurry(durable_of(backend)->keeper);
+}
+
 static int lock_directory(struct durable *durable, struct err_text *why) {
     struct err_text path;
     err_say(&path, "%s/lock", durable->options.directory);
@@ -186,7 +193,7 @@ static int open_sealed(struct durable *durable, struct err_text *why) {
     const struct sealed_options options = {
         .directory = durable->options.directory,
         .vfs = durable->options.vfs,
-        .wal_limit_bytes = STORE_WAL_LIMIT_BYTES,
+        .wal_limit_bytes = durable->options.wal_limit_bytes,
     };
     return sealed_open(&options, &durable->sealed, why);
 }
@@ -227,11 +234,15 @@ static int open_all(struct durable *durable, struct err_text *why) {
     return r;
 }
 
-/* Gives the keeper what is open, as far as there is time. */
+/* Gives the keeper what is open, as far as there is time; so never when giving would wait. */
 static void seal_open(struct durable *durable) {
     uint64_t end_ns = clock_monotonic_ns() + CLOSE_SEAL_NS;
     while (!list_is_empty(&durable->by_age) && !durable->has_failed &&
            clock_monotonic_ns() < end_ns) {
+        if (keeper_is_behind(durable->keeper)) {
+            usleep(CLOSE_LOOK_US);
+            continue;
+        }
         const struct history *oldest = CONTAINER_OF(durable->by_age.next, struct history, by_age);
         if (durable_seal_before(durable, oldest->oldest + 1))
             return;
@@ -261,8 +272,10 @@ static void tidy_files(struct durable *durable) {
 static void durable_free(struct store_backend *backend) {
     struct durable *durable = durable_of(backend);
     bool was_open = durable->keeper;
-    if (was_open)
+    if (was_open) {
+        keeper_hurry(durable->keeper);
         seal_open(durable);
+    }
     keeper_free(durable->keeper);
     seen_free(durable->seen);
     while (durable->n_views > 0)
@@ -293,6 +306,7 @@ static const struct store_backend_ops durable_ops = {
     .list = durable_list,
     .check = durable_check,
     .figures = durable_figures,
+    .stop = durable_stop,
     .free = durable_free,
 };
 
@@ -306,6 +320,8 @@ static void set_defaults(struct store_durable_options *options) {
         options->journal_limit_bytes = STORE_JOURNAL_LIMIT_BYTES;
     if (options->journal_limit_bytes < STORE_JOURNAL_LIMIT_MIN_BYTES)
         options->journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    if (!options->wal_limit_bytes)
+        options->wal_limit_bytes = STORE_WAL_LIMIT_BYTES;
     if (!options->memory_limit_bytes)
         options->memory_limit_bytes = STORE_OPEN_LIMIT_BYTES;
 }

@@ -23,8 +23,14 @@
 #include "store/merge.h"
 #include "store/sorted.h"
 
+/*
+ *     RUNNING ──keeper_hurry──> HURRYING ──keeper_free──> STOPPING
+ *        └──────────┬──────────────┴────────────────────────┘
+ *                   └── the disk fails ──> FAILED
+ */
 enum keeper_state {
     KEEPER_RUNNING,
+    KEEPER_HURRYING, /* as before, and waits for no view */
     KEEPER_STOPPING, /* seals what it has, then ends */
     KEEPER_FAILED,   /* ends at once */
 };
@@ -230,18 +236,18 @@ static int note_sizes(struct keeper *keeper, struct sealed_figures *figures) {
     return 0;
 }
 
-static bool keeper_is_running(struct keeper *keeper) {
+static bool keeper_has_time(struct keeper *keeper) {
     pthread_mutex_lock(&keeper->lock);
-    bool is_running = keeper->state == KEEPER_RUNNING;
+    bool has_time = keeper->state == KEEPER_RUNNING;
     pthread_mutex_unlock(&keeper->lock);
-    return is_running;
+    return has_time;
 }
 
-/* At the end nobody is waited for: the WAL may stay beyond its limit until the next start. */
+/* Towards the end nobody is waited for: the WAL may stay beyond its limit until the next start. */
 static int checkpoint_when_free(struct keeper *keeper) {
     int r;
     for (unsigned n = 1; (r = sealed_checkpoint(keeper->options.sealed)) == SEALED_E_PINNED; n++) {
-        if (!keeper_is_running(keeper))
+        if (!keeper_has_time(keeper))
             return 0;
         if (n == PINNED_SAY_WAITS)
             log_warn("another program reads store.sqlite and does not end its transaction: nothing "
@@ -300,13 +306,17 @@ static int keeper_merge(struct keeper *keeper) {
     return keeper_checkpoint(keeper);
 }
 
+static bool is_at_work(const struct keeper *keeper) {
+    return keeper->state == KEEPER_RUNNING || keeper->state == KEEPER_HURRYING;
+}
+
 /* Waits for something to do and takes it. False: the end. */
 static bool keeper_next(struct keeper *keeper, struct turn *turn) {
     pthread_mutex_lock(&keeper->lock);
-    while (keeper->state == KEEPER_RUNNING && list_is_empty(&keeper->queue) && !keeper->is_nudged &&
+    while (is_at_work(keeper) && list_is_empty(&keeper->queue) && !keeper->is_nudged &&
            list_is_empty(&keeper->to_merge))
         pthread_cond_wait(&keeper->changed, &keeper->lock);
-    bool goes_on = keeper->state == KEEPER_RUNNING ||
+    bool goes_on = is_at_work(keeper) ||
                    (keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue));
     turn_take(keeper, turn);
     keeper->is_nudged = false;
@@ -360,11 +370,18 @@ int keeper_new(const struct keeper_options *options, struct keeper **out) {
     return 0;
 }
 
+void keeper_hurry(struct keeper *keeper) {
+    pthread_mutex_lock(&keeper->lock);
+    if (keeper->state == KEEPER_RUNNING)
+        keeper->state = KEEPER_HURRYING;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
 void keeper_free(struct keeper *keeper) {
     if (!keeper)
         return;
     pthread_mutex_lock(&keeper->lock);
-    if (keeper->state == KEEPER_RUNNING)
+    if (is_at_work(keeper))
         keeper->state = KEEPER_STOPPING;
     pthread_cond_broadcast(&keeper->changed);
     pthread_mutex_unlock(&keeper->lock);
@@ -405,6 +422,14 @@ void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_fro
     while (keeper->figures.n_queue > KEEPER_QUEUE_MAX && keeper->state != KEEPER_FAILED)
         pthread_cond_wait(&keeper->changed, &keeper->lock);
     pthread_mutex_unlock(&keeper->lock);
+}
+
+bool keeper_is_behind(struct keeper *keeper) {
+    pthread_mutex_lock(&keeper->lock);
+    bool is_behind =
+        keeper->figures.n_queue >= KEEPER_QUEUE_MAX && keeper->state != KEEPER_FAILED;
+    pthread_mutex_unlock(&keeper->lock);
+    return is_behind;
 }
 
 void keeper_wait_released(struct keeper *keeper, uint64_t position) {

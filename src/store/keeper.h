@@ -23,6 +23,10 @@ struct keeper_options {
 /* Starts the thread. 0 or a negated errno. */
 MUST_USE int keeper_new(const struct keeper_options *options, struct keeper **keeper);
 
+/* The end is near: views that pin the WAL are waited for no more, so that whoever waits for the
+ * keeper waits for the disk alone. Any thread. */
+void keeper_hurry(struct keeper *keeper);
+
 /* Ends the thread after it has sealed what it was given, unless it has failed. NULL is fine. */
 void keeper_free(struct keeper *keeper);
 
@@ -34,6 +38,9 @@ void keeper_free(struct keeper *keeper);
  * KEEPER_QUEUE_MAX sealings are in its hands.
  */
 void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from);
+
+/* Whether keeper_give() would wait for long. */
+bool keeper_is_behind(struct keeper *keeper);
 
 /* Waits until the journal needs nothing before `position` any more, or the keeper has failed. What
  * is there has to be given first. */

@@ -53,7 +53,11 @@
 /* Heap memory of the sets in which late readings are looked up: those of some 160 chunks. */
 #define STORE_SEEN_LIMIT_BYTES ((size_t)64 << 20)
 
-/* The WAL of SQLite. It is emptied from a quarter of this on; a reader in the way can hold it up.
+/*
+ * The WAL of SQLite. From a quarter of this on it is copied into the file, above half of it it is
+ * cut to nothing; at the limit the keeper writes no more until the reader that pins it ends. What is
+ * written between two looks comes on top, and at the end, when nobody is waited for, all that is
+ * still to be sealed.
  */
 #define STORE_WAL_LIMIT_BYTES ((uint64_t)32 << 20)
 

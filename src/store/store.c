@@ -8,6 +8,8 @@
  * a commit lasts the ports fill further batches, so under load the groups grow by themselves and
  * nothing ever waits on a timer.
  *
+ * The backend is told first that the end is near: a commit may be waiting.
+ *
  * What must hold: the order to stop is read before the ports are looked at, so everything that was
  * flushed before store_stop() was called is committed.
  */
@@ -118,6 +120,8 @@ int store_start(struct store *store) {
 void store_stop(struct store *store) {
     if (!store->is_running)
         return;
+    if (store->backend->ops->stop)
+        store->backend->ops->stop(store->backend);
     atomic_store(&store->is_stopping, true);
     bell_ring(&store->bell);
     pthread_join(store->writer, NULL);

@@ -2,6 +2,7 @@
 /* The durable backend as it grows old: chunks that were merged, settings that have changed, damage.
  */
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ enum {
     N = 10,           /* readings of a small chunk */
     N_MERGED = 8,     /* small chunks that become one */
     N_BATCHES = 200,  /* some megabytes of the journal */
+    N_HELD = 30,      /* batches of noise: more than the smallest journal holds */
     DEADLOCK_S = 100, /* nothing here takes so long: SIGALRM ends what waits for ever */
 };
 
@@ -204,24 +206,83 @@ static void write_noise(struct durable_bench *bench, uint64_t first) {
                      CHUNK_MAX_READINGS);
 }
 
+/* Opens it with a WAL that is soon full, and fills it behind the stranger's back. Gives where the
+ * next noise begins. */
+static uint64_t fill_wal(struct durable_bench *bench, sqlite3 **stranger) {
+    struct store_figures figures;
+    uint64_t at = 1;
+    bench_init(bench);
+    bench->options.memory_limit_bytes = 1;
+    bench->options.wal_limit_bytes = 1 << 20;
+    bench->options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    bench_open(bench);
+    *stranger = begin_reading(bench);
+    do {
+        bench->backend->ops->figures(bench->backend, &figures);
+        if (figures.disk.n_sealings_waiting == 0)
+            write_noise(bench, at);
+        at += figures.disk.n_sealings_waiting ? 0 : CHUNK_MAX_READINGS;
+        sched_yield();
+    } while (figures.disk.wal_bytes < bench->options.wal_limit_bytes);
+    return at;
+}
+
 static void test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending(void **state) {
     (void)state;
     struct durable_bench bench;
-    struct store_figures figures;
-    uint64_t at = 1;
+    sqlite3 *stranger;
     alarm(DEADLOCK_S);
-    open_eager(&bench);
-    sqlite3 *stranger = begin_reading(&bench);
-    do {
-        bench.backend->ops->figures(bench.backend, &figures);
-        if (figures.disk.n_sealings_waiting == 0)
-            write_noise(&bench, at);
-        at += figures.disk.n_sealings_waiting ? 0 : CHUNK_MAX_READINGS;
-        sched_yield();
-    } while (figures.disk.wal_bytes < STORE_WAL_LIMIT_BYTES);
+    uint64_t at = fill_wal(&bench, &stranger);
     write_noise(&bench, at);
     bench_reopen(&bench);
     assert_int_equal(bench_count(bench.backend, "noise"), at - 1 + CHUNK_MAX_READINGS);
+    assert_int_equal(sqlite3_close(stranger), SQLITE_OK);
+    bench_fini(&bench);
+    alarm(0);
+}
+
+struct held {
+    struct durable_bench *bench;
+    uint64_t at;
+    _Atomic unsigned n_written;
+};
+
+static void *write_until_held(void *user) {
+    struct held *held = user;
+    for (unsigned i = 0; i < N_HELD; i++) {
+        write_noise(held->bench, held->at + i * CHUNK_MAX_READINGS);
+        held->n_written++;
+    }
+    return NULL;
+}
+
+/* The journal is full then, and the writer waits for the keeper, which waits for the stranger. */
+static void wait_until_held(struct durable_bench *bench, const struct held *held) {
+    struct store_figures figures;
+    unsigned n_before;
+    do {
+        n_before = held->n_written;
+        usleep(100000); /* nothing tells that a thread waits */
+        bench->backend->ops->figures(bench->backend, &figures);
+    } while (n_before != held->n_written || figures.disk.n_sealings_waiting == 0);
+    assert_true(held->n_written < N_HELD);
+}
+
+static void test_a_writer_that_waits_for_a_stranger_is_let_go_at_the_end(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    struct held held = {.bench = &bench};
+    pthread_t writer;
+    sqlite3 *stranger;
+    alarm(DEADLOCK_S);
+    held.at = fill_wal(&bench, &stranger);
+    assert_int_equal(pthread_create(&writer, NULL, write_until_held, &held), 0);
+    wait_until_held(&bench, &held);
+    bench.backend->ops->stop(bench.backend);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    bench_reopen(&bench);
+    assert_int_equal(bench_count(bench.backend, "noise"),
+                     held.at - 1 + N_HELD * CHUNK_MAX_READINGS);
     assert_int_equal(sqlite3_close(stranger), SQLITE_OK);
     bench_fini(&bench);
     alarm(0);
@@ -308,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_a_damaged_chunk_hides_no_repeats_of_others),
         cmocka_unit_test(test_without_memory_to_look_for_repeats_readings_are_refused),
         cmocka_unit_test(test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending),
+        cmocka_unit_test(test_a_writer_that_waits_for_a_stranger_is_let_go_at_the_end),
         cmocka_unit_test(test_a_past_sent_in_order_is_read_in_bounded_windows),
         cmocka_unit_test(test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit),
     };
