@@ -185,15 +185,24 @@ static void publish_span(struct durable *durable, const struct span *span) {
     durable_show(durable, history, span->n);
 }
 
-/* The journal may need room first, which only the keeper can make. A quarter of its limit is for
- * segments that are made ahead, or half used. */
+/* The record may need a file more, and only the keeper can let go of others. What is in open chunks
+ * keeps half the limit at most; a record that asks for more than the rest has to pass it. */
+static void wait_for_room(struct durable *durable) {
+    uint64_t limit = durable->options.journal_limit_bytes;
+    uint64_t others = journal_growth_bytes(durable->journal);
+    if (others == 0)
+        return;
+    others += STORE_SPARE_SEGMENTS * journal_spare_bytes(durable->journal);
+    uint64_t from = journal_position_within(durable->journal, others < limit ? limit - others : 0);
+    if (from > durable->open_from)
+        from = durable->open_from;
+    keeper_wait_released(durable->keeper, from);
+}
+
 static int sync_record(struct durable *durable) {
-    uint64_t position = journal_position(durable->journal);
-    uint64_t used_limit = durable->options.journal_limit_bytes / 4 * 3;
     if (durable->n_spans == 0) /* repeats only, or nothing was taken */
         return durable->has_failed ? -EIO : 0;
-    if (position > used_limit)
-        keeper_wait_released(durable->keeper, position - used_limit);
+    wait_for_room(durable);
     if (durable->has_failed)
         return -EIO;
     uint64_t started_at_ns = clock_monotonic_ns();

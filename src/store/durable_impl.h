@@ -45,6 +45,7 @@ struct durable {
     struct span *spans;   /* of the commit: STORE_COMMIT_MAX_READINGS of them */
     size_t n_spans;
     uint64_t open_bytes; /* heap memory of open chunks */
+    uint64_t open_from;  /* nothing in open chunks came before this position */
 
     pthread_mutex_t failure_lock; /* for two that fail at once */
     struct err_text failure;      /* does not change any more once has_failed is set */

@@ -121,11 +121,14 @@ void durable_hand_over(struct durable *durable) {
     keeper_give(durable->keeper, &durable->detached, open_from);
 }
 
-/* Half the journal's limit is for what is open, a quarter for what the keeper has in hand. */
+/* Half the journal's limit is for what is open; the rest for what the keeper has in hand, spare
+ * files, and the next record. */
 int durable_make_room(struct durable *durable) {
-    uint64_t position = journal_position(durable->journal);
-    uint64_t open_limit = durable->options.journal_limit_bytes / 2;
-    int r = durable_seal_before(durable, position > open_limit ? position - open_limit : 0);
+    uint64_t limit = durable->options.journal_limit_bytes;
+    uint64_t from = journal_position_within(durable->journal, limit / 2);
+    int r = durable_seal_before(durable, from);
+    if (r == 0)
+        durable->open_from = from;
     durable_hand_over(durable);
     return r;
 }

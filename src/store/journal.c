@@ -207,9 +207,30 @@ static size_t end_record(struct journal *journal) {
     return payload;
 }
 
+static bool has_room(const struct journal *journal, size_t record_bytes) {
+    const struct journal_place *place = &journal->place;
+    return place->file && record_bytes <= place->size_bytes - journal->at;
+}
+
+uint64_t journal_growth_bytes(const struct journal *journal) {
+    size_t len = buf_len(&journal->record);
+    if (len <= JOURNAL_RECORD_HEAD_BYTES)
+        return 0;
+    size_t record_bytes = journal_record_length(len - JOURNAL_RECORD_HEAD_BYTES);
+    if (has_room(journal, record_bytes))
+        return 0;
+    uint64_t file_bytes = JOURNAL_HEAD_BYTES + record_bytes;
+    uint64_t segment_bytes = journal->segments.segment_bytes;
+    return file_bytes > segment_bytes ? file_bytes : segment_bytes;
+}
+
+uint64_t journal_position_within(struct journal *journal, uint64_t bytes) {
+    return journal_segments_within(&journal->segments, bytes);
+}
+
 static int take_segment(struct journal *journal, size_t record_bytes) {
     struct journal_place *place = &journal->place;
-    if (place->file && record_bytes <= place->size_bytes - journal->at)
+    if (has_room(journal, record_bytes))
         return 0;
     if (place->file)
         place->file->ops->close(place->file);
@@ -260,6 +281,10 @@ int journal_prepare(struct journal *journal) {
 
 int journal_tidy(struct journal *journal) {
     return journal_segments_drop_spares(&journal->segments);
+}
+
+uint64_t journal_spare_bytes(const struct journal *journal) {
+    return journal->segments.segment_bytes;
 }
 
 uint64_t journal_size_bytes(const struct journal *journal) {

@@ -89,6 +89,14 @@ MUST_USE int journal_put_sensor(struct journal *journal, uint32_t number, struct
 MUST_USE int journal_put_reading(struct journal *journal, uint32_t number,
                                  const struct kept *reading);
 
+/* Bytes of the file that committing would begin; 0 if the record goes into the one that is there.
+ */
+uint64_t journal_growth_bytes(const struct journal *journal);
+
+/* From which position on the journal's files are no more than `bytes` together, spare ones left
+ * out; or the last file's, however long it is. */
+uint64_t journal_position_within(struct journal *journal, uint64_t bytes);
+
 /* Writes what was put as one record and syncs it; does nothing when nothing was put. 0 or a negated
  * errno: then the record is not to be relied on, and the journal takes nothing more (-EIO). */
 MUST_USE int journal_commit(struct journal *journal);
@@ -110,6 +118,9 @@ MUST_USE int journal_prepare(struct journal *journal);
 MUST_USE int journal_tidy(struct journal *journal);
 
 /* ---- any thread ---- */
+
+/* Bytes of a spare file, of which there may be STORE_SPARE_SEGMENTS. */
+uint64_t journal_spare_bytes(const struct journal *journal);
 
 /* Bytes of all its files. */
 uint64_t journal_size_bytes(const struct journal *journal);

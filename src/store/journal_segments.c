@@ -261,6 +261,19 @@ int journal_segments_take(struct journal_segments *segments, uint64_t base, size
     return r;
 }
 
+uint64_t journal_segments_within(struct journal_segments *segments, uint64_t bytes) {
+    uint64_t base = 0, sum = 0;
+    pthread_mutex_lock(&segments->lock);
+    for (struct list *link = segments->in_use.prev; link != &segments->in_use; link = link->prev) {
+        sum += segment_of(link)->size_bytes;
+        if (sum > bytes && link != segments->in_use.prev)
+            break;
+        base = segment_of(link)->base;
+    }
+    pthread_mutex_unlock(&segments->lock);
+    return base;
+}
+
 /* ---- releasing ---- */
 
 /* Takes the oldest segment out if all of it is before `position`; never the one that is written. */

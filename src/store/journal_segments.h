@@ -73,6 +73,10 @@ struct journal_segment *journal_segments_next(const struct journal_segments *seg
 MUST_USE int journal_segments_take(struct journal_segments *segments, uint64_t base,
                                    size_t record_bytes, struct journal_place *place);
 
+/* The writer: the earliest base from which on the files in use are no more than `bytes` together,
+ * or that of the last. 0 when there are none. */
+uint64_t journal_segments_within(struct journal_segments *segments, uint64_t bytes);
+
 /* The keeper: as journal_release() and journal_prepare(). */
 MUST_USE int journal_segments_release(struct journal_segments *segments, uint64_t position);
 MUST_USE int journal_segments_prepare(struct journal_segments *segments);

@@ -434,9 +434,11 @@ bool keeper_is_behind(struct keeper *keeper) {
 
 void keeper_wait_released(struct keeper *keeper, uint64_t position) {
     pthread_mutex_lock(&keeper->lock);
-    keeper->figures.n_waits += keeper->figures.released < position;
-    keeper->is_nudged = true;
-    pthread_cond_broadcast(&keeper->changed);
+    if (keeper->figures.released < position) {
+        keeper->figures.n_waits++;
+        keeper->is_nudged = true;
+        pthread_cond_broadcast(&keeper->changed);
+    }
     while (keeper->figures.released < position && keeper->state != KEEPER_FAILED)
         pthread_cond_wait(&keeper->changed, &keeper->lock);
     pthread_mutex_unlock(&keeper->lock);

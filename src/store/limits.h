@@ -38,8 +38,11 @@
 #define KEEPER_NUDGE_BYTES (1024 * 1024)
 
 /*
- * Bytes of the journal, all files together. A start reads them, some 20 million readings, in under
- * a second; chunks whose readings it holds longest are sealed before they are full.
+ * Bytes of the journal, all files together, spare ones too. A start reads them, some 20 million
+ * readings, in under a second; chunks whose readings it holds longest are sealed before they are
+ * full. Half of it is for what is open. A record that is longer than a quarter of the limit may pass
+ * it by what it and the one before it are longer: such records have files of their own, and the last
+ * one's stays.
  */
 #define STORE_JOURNAL_LIMIT_BYTES     ((uint64_t)64 << 20)
 #define STORE_JOURNAL_LIMIT_MIN_BYTES ((uint64_t)1 << 20)

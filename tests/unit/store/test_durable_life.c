@@ -75,6 +75,54 @@ static void test_a_silent_sensor_does_not_pin_the_journal(void **state) {
     bench_fini(&bench);
 }
 
+/* One reading each of new sensors with long names: a record of 12 KiB for 80. */
+static void write_names(struct durable_bench *bench, size_t round, size_t n) {
+    static struct reading readings[STORE_BATCH_MAX_READINGS];
+    static char ids[STORE_BATCH_MAX_READINGS][STORE_ID_MAX_BYTES];
+    for (size_t i = 0; i < n; i++) {
+        int len = snprintf(ids[i], sizeof(ids[i]), "%0100zu-%zu", round, i);
+        readings[i] = (struct reading){.sensor_id = bytes_of(ids[i], (size_t)len), .seconds = 1};
+    }
+    assert_int_equal(bench_commit(bench->backend, readings, n).accepted, n);
+}
+
+/* Records of a little more than half a segment, then of more than one: half of each file is not
+ * used, or each has a file of its own. */
+static void test_the_journal_s_limit_is_one_of_files(void **state) {
+    (void)state;
+    static const size_t n_names[] = {340, 700, 2000};
+    for (size_t i = 0; i < ARRAY_LEN(n_names); i++) {
+        struct durable_bench bench;
+        bench_init(&bench);
+        bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+        bench_open(&bench);
+        write_row(&bench, "silent", 1, 1);
+        for (size_t round = 0; round < 60; round++) {
+            write_names(&bench, round, n_names[i]);
+            assert_true(bench_files_bytes(&bench, "journal-") <= STORE_JOURNAL_LIMIT_MIN_BYTES);
+        }
+        bench_reopen(&bench);
+        assert_int_equal(bench_count(bench.backend, "silent"), 1);
+        bench_fini(&bench);
+    }
+}
+
+/* Each passes the limit on its own: what is held is that they come one by one. */
+static void test_records_beyond_the_journal_s_limit_are_taken(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    bench_init(&bench);
+    bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    bench_open(&bench);
+    for (size_t round = 0; round < 4; round++) {
+        write_names(&bench, round, 11000);
+        assert_true(bench_files_bytes(&bench, "journal-") <= 4 * STORE_JOURNAL_LIMIT_MIN_BYTES);
+    }
+    bench_reopen(&bench);
+    assert_true(bench_files_bytes(&bench, "journal-") <= 4 * STORE_JOURNAL_LIMIT_MIN_BYTES);
+    bench_fini(&bench);
+}
+
 /* ---- what is not durable yet ---- */
 
 /* Whether the list of sensors has one of that id. */
@@ -452,6 +500,8 @@ static void test_a_clean_end_leaves_one_segment_and_no_wal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
+        cmocka_unit_test(test_the_journal_s_limit_is_one_of_files),
+        cmocka_unit_test(test_records_beyond_the_journal_s_limit_are_taken),
         cmocka_unit_test(test_nobody_sees_what_is_not_synced),
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
         cmocka_unit_test(test_each_reading_is_there_once_while_its_chunk_is_sealed),
