@@ -134,8 +134,11 @@ static int put_stretch(struct durable *durable, struct history *history,
 static int sensor_of(struct durable *durable, struct bytes id, struct history **history) {
     *history = durable_find(durable, id);
     int r = *history ? 0 : durable_add_sensor(durable, durable->n_numbers, id, history);
-    if (r == 0 && history_is_new(*history))
-        r = journal_put_sensor(durable->journal, (*history)->number, id);
+    if (r || !(history_is_new(*history) || (*history)->wants_naming))
+        return r;
+    r = journal_put_sensor(durable->journal, (*history)->number, id);
+    if (r == 0)
+        (*history)->wants_naming = false;
     return r;
 }
 

@@ -75,6 +75,9 @@ struct history *durable_find(struct durable *durable, struct bytes id);
 MUST_USE int durable_add_sensor(struct durable *durable, uint32_t number, struct bytes id,
                                 struct history **history);
 
+/* Never gives this number, nor any before it. 0 or -ENOMEM. The number is below STORE_MAX_SENSORS. */
+MUST_USE int durable_skip_number(struct durable *durable, uint32_t number);
+
 /* Counts a sensor's readings in that readers can see from now on. */
 void durable_show(struct durable *durable, struct history *history, uint64_t n_readings);
 

@@ -5,7 +5,8 @@
  * beyond its position. Nothing has to be checked for repeats: the journal holds none.
  *
  * A journal that is damaged is no reason not to start: the damage is named, what can be read is
- * read. `thermograph check` says the same again. A store.sqlite that is gone is one.
+ * read. Readings whose number has lost its sensor's name, or means two sensors, are counted and left
+ * out. `thermograph check` says the same again. A store.sqlite that is gone is a reason.
  */
 #include <string.h>
 
@@ -18,7 +19,43 @@ struct recovery {
     bool has_journal;      /* it was opened before */
     uint64_t covered_most; /* of all sensors */
     uint64_t n_nameless;   /* readings whose sensor's name was in a damaged place */
+    struct buf doubtful;   /* a bit for each number: it means two sensors, from here on */
 };
+
+/* ---- numbers that mean two sensors ---- */
+
+static bool is_doubtful(const struct recovery *recovery, uint32_t number) {
+    return number / 8 < buf_len(&recovery->doubtful) &&
+           recovery->doubtful.data[number / 8] & 1U << number % 8;
+}
+
+static int set_doubtful(struct recovery *recovery, uint32_t number) {
+    static const uint8_t none;
+    while (buf_len(&recovery->doubtful) <= number / 8) {
+        int r = buf_append(&recovery->doubtful, bytes_of(&none, 1));
+        if (r)
+            return -ENOMEM;
+    }
+    recovery->doubtful.data[number / 8] |= (uint8_t)(1U << number % 8);
+    return 0;
+}
+
+static void clear_doubtful(struct recovery *recovery, uint32_t number) {
+    if (is_doubtful(recovery, number))
+        recovery->doubtful.data[number / 8] &= (uint8_t) ~(1U << number % 8);
+}
+
+/* The sensor that has the number keeps it; what it gets from now on is told with its name. */
+static int doubt(struct recovery *recovery, uint32_t number) {
+    struct durable *durable = recovery->durable;
+    if (number >= STORE_MAX_SENSORS)
+        return 0; /* it has no sensor at all */
+    if (number < durable->n_numbers && durable->by_number[number])
+        durable->by_number[number]->wants_naming = true;
+    return set_doubtful(recovery, number);
+}
+
+/* ---- what SQLite has ---- */
 
 static int recover_sensor(void *user, const struct sealed_sensor *sensor) {
     struct recovery *recovery = user;
@@ -51,15 +88,27 @@ static int recover_sealed(struct recovery *recovery) {
     return r;
 }
 
-/* A sensor of the journal that SQLite may know too. A number that means two sensors is damage. */
+/* ---- what the journal has ---- */
+
+/* A sensor of the journal that SQLite may know too. */
 static int replay_sensor(void *user, uint32_t number, struct bytes id) {
-    struct durable *durable = ((struct recovery *)user)->durable;
+    struct recovery *recovery = user;
+    struct durable *durable = recovery->durable;
     struct history *history = durable_find(durable, id);
-    if (history)
-        return history->number == number ? 0 : -EBADMSG;
-    if (number < durable->n_numbers && durable->by_number[number])
-        return -EBADMSG;
+    bool is_taken = number < durable->n_numbers && durable->by_number[number];
+    if (history && history->number == number) {
+        clear_doubtful(recovery, number);
+        return 0;
+    }
+    if (history || is_taken || number >= STORE_MAX_SENSORS)
+        return doubt(recovery, number);
     return durable_add_sensor(durable, number, id, &history);
+}
+
+/* Whose they are is not known. The number is not given again: it would make them another's. */
+static int skip_nameless(struct recovery *recovery, uint32_t number, size_t n) {
+    recovery->n_nameless += n;
+    return number < STORE_MAX_SENSORS ? durable_skip_number(recovery->durable, number) : 0;
 }
 
 static int replay_readings(void *user, uint32_t number, const struct kept *readings, size_t n,
@@ -67,10 +116,8 @@ static int replay_readings(void *user, uint32_t number, const struct kept *readi
     struct recovery *recovery = user;
     struct durable *durable = recovery->durable;
     struct history *history = number < durable->n_numbers ? durable->by_number[number] : NULL;
-    if (!history) {
-        recovery->n_nameless += n;
-        return 0;
-    }
+    if (!history || is_doubtful(recovery, number))
+        return skip_nameless(recovery, number, n);
     uint64_t n_taken = 0;
     for (size_t i = 0; i < n; i++) {
         struct open_chunk *chunk;
@@ -139,6 +186,7 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
     int r = journal_open(&options, &replay, &found, &durable->journal, why);
     if (r == 0)
         say_found(recovery, &found);
+    buf_fini(&recovery->doubtful);
     return r;
 }
 
@@ -162,6 +210,7 @@ static int note_journal(const struct recovery *recovery, struct err_text *why) {
 
 int durable_recover(struct durable *durable, struct err_text *why) {
     struct recovery recovery = {.durable = durable};
+    buf_init(&recovery.doubtful, STORE_MAX_SENSORS / 8 + 1);
     int r = recover_sealed(&recovery);
     if (r) {
         err_say(why, "the sensors in %s/store.sqlite cannot be read: %s",

@@ -38,6 +38,13 @@ static int index_sensor(struct durable *durable, struct history *history) {
     return r ? -ENOMEM : 0;
 }
 
+int durable_skip_number(struct durable *durable, uint32_t number) {
+    int r = reserve_number(durable, number);
+    while (r == 0 && durable->n_numbers <= number)
+        durable->by_number[durable->n_numbers++] = NULL;
+    return r;
+}
+
 int durable_add_sensor(struct durable *durable, uint32_t number, struct bytes id,
                        struct history **out) {
     struct history *history = NULL;

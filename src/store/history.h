@@ -51,6 +51,7 @@ struct history {
     uint64_t oldest, last;       /* positions of the first and the last reading in main and late */
     struct list by_age;          /* in order of `oldest`, while main or late hold anything */
     bool is_shown;               /* it has readings that readers see */
+    bool wants_naming;           /* the journal gives its number to another sensor too */
     bool is_doubtful;            /* it was said that repeats of it cannot be found */
 
     /* the keeper's own */

@@ -115,7 +115,7 @@ static int read_back(struct journal *journal, const struct journal_replay_job *j
 int journal_open(const struct journal_options *options, const struct journal_replay *replay,
                  struct journal_found *found, struct journal **out, struct err_text *why) {
     struct journal *journal = mem_new(struct journal);
-    err_say(why, "cannot open the journal: not enough memory");
+    err_say(why, "cannot open the journal: not enough memory"); /* unless other words replace it */
     if (!journal)
         return -ENOMEM;
     buf_init(&journal->record, RECORD_MAX_BYTES);

@@ -14,6 +14,7 @@
 #include "fail_alloc.h"
 #include "store/batch.h"
 #include "store/chunk.h"
+#include "store/journal.h"
 #include "unit.h"
 
 enum {
@@ -178,6 +179,90 @@ static void test_without_memory_to_look_for_repeats_readings_are_refused(void **
     assert_true(n > 2);
     assert_int_equal(outcome.duplicates, N);
     assert_int_equal(bench_count(bench.backend, "attic"), N);
+    bench_fini(&bench);
+}
+
+/* ---- damage of the journal ---- */
+
+static int no_sensor(void *user, uint32_t number, struct bytes id) {
+    (void)user;
+    (void)number;
+    (void)id;
+    return 0;
+}
+
+static int no_readings(void *user, uint32_t number, const struct kept *readings, size_t n,
+                       uint64_t position) {
+    (void)user;
+    (void)number;
+    (void)readings;
+    (void)n;
+    (void)position;
+    return 0;
+}
+
+static void put(struct journal *journal, uint32_t number, const char *id, int64_t seconds) {
+    const struct kept reading = {.time = {seconds, 0}};
+    if (id)
+        assert_int_equal(journal_put_sensor(journal, number, bytes_str(id)), 0);
+    assert_int_equal(journal_put_reading(journal, number, &reading), 0);
+}
+
+/* As if names had been lost: number 3 has none, and 0 has two. */
+static void write_confused_journal(struct durable_bench *bench) {
+    const struct journal_replay nobody = {.sensor = no_sensor, .readings = no_readings};
+    struct journal_options options = {.segment_bytes = 1 << 16};
+    struct journal_found found;
+    struct journal *journal;
+    struct err_text why;
+    assert_int_equal(files_posix_new(bench->directory, &options.files), 0);
+    assert_int_equal(journal_open(&options, &nobody, &found, &journal, &why), 0);
+    put(journal, 0, "attic", 1);
+    put(journal, 3, NULL, 2);
+    put(journal, 0, "boiler", 3);
+    put(journal, 1, "cellar", 4);
+    assert_int_equal(journal_commit(journal), 0);
+    journal_free(journal);
+    options.files->ops->free(options.files);
+}
+
+static void test_numbers_that_mean_no_sensor_or_two_are_left_out(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    bench_init(&bench);
+    write_confused_journal(&bench);
+    bench_open(&bench);
+    assert_int_equal(bench_count(bench.backend, "attic"), 1);
+    assert_int_equal(bench_count(bench.backend, "boiler"), 0);
+    assert_int_equal(bench_count(bench.backend, "cellar"), 1);
+    bench_fini(&bench);
+}
+
+/* In a process that ends as if it were killed, so that the journal stays. */
+static void write_behind_and_die(struct durable_bench *bench) {
+    pid_t child = fork();
+    int status;
+    if (child == 0) {
+        bench_open(bench);
+        write_row(bench, "attic", 10, N);
+        write_row(bench, "new", 10, N); /* would be number 2, and the next one 3 */
+        write_row(bench, "newer", 10, N);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void test_what_comes_after_such_numbers_is_not_lost_nor_another_s(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    bench_init(&bench);
+    write_confused_journal(&bench);
+    write_behind_and_die(&bench);
+    bench_open(&bench);
+    assert_int_equal(bench_count(bench.backend, "attic"), 1 + N);
+    assert_int_equal(bench_count(bench.backend, "new"), N);
+    assert_int_equal(bench_count(bench.backend, "newer"), N);
     bench_fini(&bench);
 }
 
@@ -368,6 +453,8 @@ int main(void) {
         cmocka_unit_test(test_a_damaged_chunk_that_is_to_be_merged_stops_nothing),
         cmocka_unit_test(test_a_damaged_chunk_hides_no_repeats_of_others),
         cmocka_unit_test(test_without_memory_to_look_for_repeats_readings_are_refused),
+        cmocka_unit_test(test_numbers_that_mean_no_sensor_or_two_are_left_out),
+        cmocka_unit_test(test_what_comes_after_such_numbers_is_not_lost_nor_another_s),
         cmocka_unit_test(test_a_stranger_who_reads_without_end_does_not_keep_us_from_ending),
         cmocka_unit_test(test_a_writer_that_waits_for_a_stranger_is_let_go_at_the_end),
         cmocka_unit_test(test_a_past_sent_in_order_is_read_in_bounded_windows),
