@@ -136,26 +136,38 @@ static void durable_stop(struct store_backend *backend) {
     keeper_hurry(durable_of(backend)->keeper);
 }
 
-static int lock_directory(struct durable *durable, struct err_text *why) {
-    struct err_text path;
-    err_say(&path, "%s/lock", durable->options.directory);
-    durable->lock_fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (durable->lock_fd < 0) {
-        int r = -errno;
-        if (r == -ENOTDIR)
-            err_say(why, "%s is no directory", durable->options.directory);
-        else
-            err_say(why, "the directory %s cannot be written: %s", durable->options.directory,
-                    strerror(-r));
-        return r;
-    }
+static int open_lock(struct durable *durable) {
+    CLEANUP(mem_freep) char *path = mem_format_text("%s/lock", durable->options.directory);
+    if (!path)
+        return -ENOMEM;
+    durable->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return durable->lock_fd < 0 ? -errno : 0;
+}
+
+static int take_lock(struct durable *durable, struct err_text *why) {
+    const char *directory = durable->options.directory;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(durable->lock_fd, F_SETLK, &lock) == 0)
         return 0;
+    int r = -errno;
+    if (r != -EAGAIN && r != -EACCES) {
+        err_say(why, "%s/lock cannot be locked: %s", directory, strerror(-r));
+        return r;
+    }
     fcntl(durable->lock_fd, F_GETLK, &lock);
-    err_say(why, "the directory %s is in use by another thermograph (process %ld)",
-            durable->options.directory, (long)lock.l_pid);
+    err_say(why, "the directory %s is in use by another thermograph (process %ld)", directory,
+            (long)lock.l_pid);
     return -EBUSY;
+}
+
+static int lock_directory(struct durable *durable, struct err_text *why) {
+    const char *directory = durable->options.directory;
+    int r = open_lock(durable);
+    if (r == -ENOTDIR)
+        err_say(why, "%s is no directory", directory);
+    else if (r)
+        err_say(why, "the directory %s cannot be written: %s", directory, strerror(-r));
+    return r ? r : take_lock(durable, why);
 }
 
 /* Its name has to last too: without it everything in it is lost with the power. */
@@ -212,6 +224,7 @@ static int start_keeper(struct durable *durable, struct err_text *why) {
     const struct keeper_options options = {
         .sealed = durable->sealed,
         .journal = durable->journal,
+        .to_merge = &durable->unmerged,
         .failed = on_keeper_failed,
         .user = durable,
     };
@@ -334,6 +347,7 @@ static int durable_init(struct durable *durable, const struct store_durable_opti
     durable->lock_fd = -1;
     list_init(&durable->by_age);
     list_init(&durable->detached);
+    list_init(&durable->unmerged);
     pthread_mutex_init(&durable->views_lock, NULL);
     pthread_mutex_init(&durable->failure_lock, NULL);
     durable->options.directory = mem_copy_text(options->directory, strlen(options->directory));

@@ -41,6 +41,7 @@ struct durable {
     uint32_t n_numbers, cap_numbers; /* numbers given so far; NULL: of a sensor without readings */
     struct seen *seen;
     struct list by_age;   /* histories with open chunks, the one with the oldest reading first */
+    struct list unmerged; /* found sealed at the start, for the keeper; empty from then on */
     struct list detached; /* sealings that the keeper has not been given yet */
     struct span *spans;   /* of the commit: STORE_COMMIT_MAX_READINGS of them */
     size_t n_spans;
@@ -75,7 +76,8 @@ struct history *durable_find(struct durable *durable, struct bytes id);
 MUST_USE int durable_add_sensor(struct durable *durable, uint32_t number, struct bytes id,
                                 struct history **history);
 
-/* Never gives this number, nor any before it. 0 or -ENOMEM. The number is below STORE_MAX_SENSORS. */
+/* Never gives this number, nor any before it. 0 or -ENOMEM. The number is below STORE_MAX_SENSORS.
+ */
 MUST_USE int durable_skip_number(struct durable *durable, uint32_t number);
 
 /* Counts a sensor's readings in that readers can see from now on. */

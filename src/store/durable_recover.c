@@ -5,8 +5,8 @@
  * beyond its position. Nothing has to be checked for repeats: the journal holds none.
  *
  * A journal that is damaged is no reason not to start: the damage is named, what can be read is
- * read. Readings whose number has lost its sensor's name, or means two sensors, are counted and left
- * out. `thermograph check` says the same again. A store.sqlite that is gone is a reason.
+ * read. Readings whose number has lost its sensor's name, or means two sensors, are counted and
+ * left out. `thermograph check` says the same again. A store.sqlite that is gone is a reason.
  */
 #include <string.h>
 
@@ -66,6 +66,8 @@ static int recover_sensor(void *user, const struct sealed_sensor *sensor) {
     history->covered = sensor->covered;
     history->sealed = sensor->stats;
     history->newest = sensor->stats.last;
+    if (sensor->stats.count > 0)
+        list_append(&recovery->durable->unmerged, &history->to_merge);
     durable_show(recovery->durable, history, sensor->stats.count);
     if (sensor->covered > recovery->covered_most)
         recovery->covered_most = sensor->covered;

@@ -316,8 +316,8 @@ static bool keeper_next(struct keeper *keeper, struct turn *turn) {
     while (is_at_work(keeper) && list_is_empty(&keeper->queue) && !keeper->is_nudged &&
            list_is_empty(&keeper->to_merge))
         pthread_cond_wait(&keeper->changed, &keeper->lock);
-    bool goes_on = is_at_work(keeper) ||
-                   (keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue));
+    bool goes_on =
+        is_at_work(keeper) || (keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue));
     turn_take(keeper, turn);
     keeper->is_nudged = false;
     pthread_mutex_unlock(&keeper->lock);
@@ -356,6 +356,7 @@ int keeper_new(const struct keeper_options *options, struct keeper **out) {
     list_init(&keeper->queue);
     list_init(&keeper->minima);
     list_init(&keeper->to_merge);
+    list_move_all(&keeper->to_merge, options->to_merge);
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->changed, NULL);
     int r = sealed_view_new(options->sealed, &keeper->view);
@@ -426,8 +427,7 @@ void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_fro
 
 bool keeper_is_behind(struct keeper *keeper) {
     pthread_mutex_lock(&keeper->lock);
-    bool is_behind =
-        keeper->figures.n_queue >= KEEPER_QUEUE_MAX && keeper->state != KEEPER_FAILED;
+    bool is_behind = keeper->figures.n_queue >= KEEPER_QUEUE_MAX && keeper->state != KEEPER_FAILED;
     pthread_mutex_unlock(&keeper->lock);
     return is_behind;
 }

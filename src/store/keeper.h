@@ -16,6 +16,12 @@ struct keeper;
 struct keeper_options {
     struct sealed *sealed;   /* borrowed */
     struct journal *journal; /* borrowed */
+    /*
+     * Histories that may need merging, linked by to_merge: taken. One that fell silent would keep
+     * its small chunks for ever. Looking costs some 20 us for each where nothing is due (heads
+     * only), and gives way to sealing, so a start looks at all.
+     */
+    struct list *to_merge;
     void (*failed)(void *user, const char *words);
     void *user;
 };

@@ -40,9 +40,9 @@
 /*
  * Bytes of the journal, all files together, spare ones too. A start reads them, some 20 million
  * readings, in under a second; chunks whose readings it holds longest are sealed before they are
- * full. Half of it is for what is open. A record that is longer than a quarter of the limit may pass
- * it by what it and the one before it are longer: such records have files of their own, and the last
- * one's stays.
+ * full. Half of it is for what is open. A record that is longer than a quarter of the limit may
+ * pass it by what it and the one before it are longer: such records have files of their own, and
+ * the last one's stays.
  */
 #define STORE_JOURNAL_LIMIT_BYTES     ((uint64_t)64 << 20)
 #define STORE_JOURNAL_LIMIT_MIN_BYTES ((uint64_t)1 << 20)
@@ -58,8 +58,8 @@
 
 /*
  * The WAL of SQLite. From a quarter of this on it is copied into the file, above half of it it is
- * cut to nothing; at the limit the keeper writes no more until the reader that pins it ends. What is
- * written between two looks comes on top, and at the end, when nobody is waited for, all that is
+ * cut to nothing; at the limit the keeper writes no more until the reader that pins it ends. What
+ * is written between two looks comes on top, and at the end, when nobody is waited for, all that is
  * still to be sealed.
  */
 #define STORE_WAL_LIMIT_BYTES ((uint64_t)32 << 20)

@@ -15,6 +15,7 @@
 #include "store/batch.h"
 #include "store/chunk.h"
 #include "store/journal.h"
+#include "store/sealed.h"
 #include "unit.h"
 
 enum {
@@ -77,6 +78,49 @@ static void test_repeats_are_found_in_chunks_that_were_merged_since(void **state
     wait_for_chunks(&bench, 1);
     assert_repeats(&bench, "attic", 1, N_MERGED * N);
     bench_fini(&bench);
+}
+
+static void seal_small(struct sealed *sealed, uint64_t i, struct stats *all) {
+    struct sealed_head head = {.rank = i};
+    struct chunk chunk = {0};
+    for (uint64_t j = 0; j < N; j++) {
+        const struct kept reading = {.time = {(int64_t)(i * N + j), 0}};
+        assert_int_equal(chunk_append(&chunk, &reading), 0);
+        stats_add(&head.stats, reading.time, reading.temperature);
+    }
+    stats_merge(all, &head.stats);
+    assert_int_equal(sealed_add(sealed, &head, chunk_bytes(&chunk, chunk_end(&chunk))), 0);
+    chunk_fini(&chunk);
+}
+
+/* As a sensor leaves them that falls silent before its chunks are merged. */
+static void seal_apart(const struct durable_bench *bench) {
+    const struct sealed_options options = {.directory = bench->directory,
+                                           .wal_limit_bytes = STORE_WAL_LIMIT_BYTES};
+    struct sealed_sensor sensor = {.id = bytes_str("attic"), .covered = 10 * N_MERGED * N};
+    struct sealed *sealed;
+    struct err_text why;
+    assert_int_equal(sealed_open(&options, &sealed, &why), 0);
+    assert_int_equal(sealed_begin(sealed), 0);
+    stats_init(&sensor.stats);
+    for (uint64_t i = 0; i < N_MERGED; i++)
+        seal_small(sealed, i, &sensor.stats);
+    assert_int_equal(sealed_put_sensor(sealed, &sensor), 0);
+    assert_int_equal(sealed_commit(sealed), 0);
+    sealed_free(sealed);
+}
+
+static void test_chunks_of_a_silent_sensor_are_merged_after_a_start(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    alarm(DEADLOCK_S);
+    bench_init(&bench);
+    seal_apart(&bench);
+    bench_open(&bench);
+    wait_for_chunks(&bench, 1);
+    assert_int_equal(bench_count(bench.backend, "attic"), N_MERGED * N);
+    bench_fini(&bench);
+    alarm(0);
 }
 
 static void test_what_a_merged_chunk_held_is_no_repeat_elsewhere(void **state) {
@@ -449,6 +493,7 @@ static void test_a_smaller_limit_of_the_journal_does_not_stop_the_first_commit(v
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repeats_are_found_in_chunks_that_were_merged_since),
+        cmocka_unit_test(test_chunks_of_a_silent_sensor_are_merged_after_a_start),
         cmocka_unit_test(test_what_a_merged_chunk_held_is_no_repeat_elsewhere),
         cmocka_unit_test(test_a_damaged_chunk_that_is_to_be_merged_stops_nothing),
         cmocka_unit_test(test_a_damaged_chunk_hides_no_repeats_of_others),

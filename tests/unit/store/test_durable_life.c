@@ -443,6 +443,21 @@ static pid_t lock_elsewhere(const struct durable_bench *bench) {
     return pid;
 }
 
+static void test_a_long_path_is_locked_where_it_leads(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    char path[1200], lock[96];
+    bench_init(&bench);
+    size_t n = (size_t)snprintf(path, sizeof(path), "%s", bench.directory);
+    while (n < 1000)
+        n += (size_t)snprintf(path + n, sizeof(path) - n, "/.");
+    bench.options.directory = path;
+    bench_open(&bench);
+    snprintf(lock, sizeof(lock), "%s/lock", bench.directory);
+    assert_int_equal(access(lock, F_OK), 0);
+    bench_fini(&bench);
+}
+
 static void test_a_directory_in_use_is_refused_with_the_other_process(void **state) {
     (void)state;
     struct durable_bench bench;
@@ -502,6 +517,7 @@ int main(void) {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
         cmocka_unit_test(test_the_journal_s_limit_is_one_of_files),
         cmocka_unit_test(test_records_beyond_the_journal_s_limit_are_taken),
+        cmocka_unit_test(test_a_long_path_is_locked_where_it_leads),
         cmocka_unit_test(test_nobody_sees_what_is_not_synced),
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
         cmocka_unit_test(test_each_reading_is_there_once_while_its_chunk_is_sealed),

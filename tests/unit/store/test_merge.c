@@ -332,7 +332,10 @@ static void test_single_late_readings_are_rewritten_some_dozen_times(void **stat
 static void test_small_lates_that_follow_each_other_become_full(void **state) {
     (void)state;
     static struct bench bench;
-    enum { N_LATES = 2000, N_EACH = 32 };
+    enum {
+        N_LATES = 2000,
+        N_EACH = 32
+    };
     bench_init(&bench, 1);
     add_chunk(&bench, false, 1, 1000000, 1000000);
     for (size_t i = 0; i < N_LATES; i++) {
@@ -350,7 +353,10 @@ static void test_small_lates_that_follow_each_other_become_full(void **state) {
 static void test_a_sensor_never_keeps_many_lates(void **state) {
     (void)state;
     static struct bench bench;
-    enum { N_LATES = 72, N_EACH = 8000 };
+    enum {
+        N_LATES = 72,
+        N_EACH = 8000
+    };
     bench_init(&bench, 1);
     add_chunk(&bench, false, 1, 1000000000, 1000000000);
     for (size_t i = 0; i < N_LATES; i++)
