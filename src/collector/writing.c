@@ -66,6 +66,10 @@ static void writing_on_refused(struct writing *writing, enum store_refusal reaso
     if (reason == STORE_REFUSED_MEMORY) {
         verdict = GRPC_RESOURCE_EXHAUSTED;
         err_say(&why, "the server's memory for readings is full");
+    } else if (reason == STORE_REFUSED_SENSORS) {
+        verdict = GRPC_RESOURCE_EXHAUSTED;
+        err_say(&why, "the server has as many sensors as it can keep: readings of known ones are "
+                      "taken, those of a new one are not");
     } else {
         err_say(&why, "the server's store has failed and takes nothing more");
     }

@@ -333,6 +333,8 @@ static void set_defaults(struct store_durable_options *options) {
         options->journal_limit_bytes = STORE_JOURNAL_LIMIT_BYTES;
     if (options->journal_limit_bytes < STORE_JOURNAL_LIMIT_MIN_BYTES)
         options->journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    if (!options->max_sensors)
+        options->max_sensors = STORE_MAX_SENSORS;
     if (!options->wal_limit_bytes)
         options->wal_limit_bytes = STORE_WAL_LIMIT_BYTES;
     if (!options->memory_limit_bytes)
@@ -354,7 +356,7 @@ static int durable_init(struct durable *durable, const struct store_durable_opti
     int r = durable->options.directory ? 0 : -ENOMEM;
     if (r == 0)
         r = table_init(&durable->by_id, history_key);
-    return r ? r : names_init(&durable->names, STORE_MAX_SENSORS);
+    return r ? r : names_init(&durable->names, durable->options.max_sensors);
 }
 
 int store_durable_new(const struct store_durable_options *options, struct store_backend **backend,

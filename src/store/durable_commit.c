@@ -149,7 +149,7 @@ static uint32_t items_of_one_name(const struct store_item *items, uint32_t n) {
     return same;
 }
 
-/* The run's readings up to the first that is refused. 0 or -ENOMEM. */
+/* The run's readings up to the first that is refused. 0, -ENOMEM or -EUSERS. */
 static int put_readings(struct durable *durable, const struct store_batch *batch,
                         struct store_run *run) {
     const struct store_item *items = batch->items + run->first;
@@ -168,8 +168,9 @@ static void put_run(struct durable *durable, const struct store_batch *batch,
                     struct store_run *run) {
     struct store_writer *writer = run->writer;
     run->outcome = (struct store_outcome){0};
-    if (writer->refusal == STORE_TAKEN && put_readings(durable, batch, run))
-        writer->refusal = STORE_REFUSED_MEMORY;
+    int r = writer->refusal == STORE_TAKEN ? put_readings(durable, batch, run) : 0;
+    if (r)
+        writer->refusal = r == -EUSERS ? STORE_REFUSED_SENSORS : STORE_REFUSED_MEMORY;
     run->outcome.refused = run->n - run->outcome.accepted;
     run->outcome.reason = writer->refusal;
 }

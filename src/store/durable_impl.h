@@ -72,7 +72,8 @@ void durable_fail(struct durable *durable, const char *what, const char *words);
 
 struct history *durable_find(struct durable *durable, struct bytes id);
 
-/* Adds a sensor; `number` is not given yet. 0 or -ENOMEM (too many sensors included). */
+/* Adds a sensor; `number` is not given yet. 0, -ENOMEM, or -EUSERS: there are as
+ * many as there may be. */
 MUST_USE int durable_add_sensor(struct durable *durable, uint32_t number, struct bytes id,
                                 struct history **history);
 

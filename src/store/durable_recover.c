@@ -48,7 +48,7 @@ static void clear_doubtful(struct recovery *recovery, uint32_t number) {
 /* The sensor that has the number keeps it; what it gets from now on is told with its name. */
 static int doubt(struct recovery *recovery, uint32_t number) {
     struct durable *durable = recovery->durable;
-    if (number >= STORE_MAX_SENSORS)
+    if (number >= durable->options.max_sensors)
         return 0; /* it has no sensor at all */
     if (number < durable->n_numbers && durable->by_number[number])
         durable->by_number[number]->wants_naming = true;
@@ -102,7 +102,7 @@ static int replay_sensor(void *user, uint32_t number, struct bytes id) {
         clear_doubtful(recovery, number);
         return 0;
     }
-    if (history || is_taken || number >= STORE_MAX_SENSORS)
+    if (history || is_taken || number >= durable->options.max_sensors)
         return doubt(recovery, number);
     return durable_add_sensor(durable, number, id, &history);
 }
@@ -110,7 +110,9 @@ static int replay_sensor(void *user, uint32_t number, struct bytes id) {
 /* Whose they are is not known. The number is not given again: it would make them another's. */
 static int skip_nameless(struct recovery *recovery, uint32_t number, size_t n) {
     recovery->n_nameless += n;
-    return number < STORE_MAX_SENSORS ? durable_skip_number(recovery->durable, number) : 0;
+    return number < recovery->durable->options.max_sensors
+               ? durable_skip_number(recovery->durable, number)
+               : 0;
 }
 
 static int replay_readings(void *user, uint32_t number, const struct kept *readings, size_t n,

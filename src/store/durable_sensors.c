@@ -48,8 +48,8 @@ int durable_skip_number(struct durable *durable, uint32_t number) {
 int durable_add_sensor(struct durable *durable, uint32_t number, struct bytes id,
                        struct history **out) {
     struct history *history = NULL;
-    if (number >= STORE_MAX_SENSORS)
-        return -ENOMEM;
+    if (number >= durable->options.max_sensors)
+        return -EUSERS;
     int r = reserve_number(durable, number);
     if (r == 0)
         r = history_new(number, id, &history);

@@ -42,8 +42,9 @@ enum {
 /* Why readings were refused by the writer. */
 enum store_refusal {
     STORE_TAKEN = 0,
-    STORE_REFUSED_MEMORY, /* the memory limit is reached */
-    STORE_REFUSED_FAILED, /* the store has failed and takes nothing more */
+    STORE_REFUSED_MEMORY,  /* the memory limit is reached */
+    STORE_REFUSED_SENSORS, /* it would be a sensor more than there may be */
+    STORE_REFUSED_FAILED,  /* the store has failed and takes nothing more */
 };
 
 /* What became of some readings of one writer, in the order in which they were appended. */

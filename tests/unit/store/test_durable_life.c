@@ -443,6 +443,23 @@ static pid_t lock_elsewhere(const struct durable_bench *bench) {
     return pid;
 }
 
+static void test_a_sensor_too_many_is_refused_as_that(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    bench_init(&bench);
+    bench.options.max_sensors = 3;
+    bench_open(&bench);
+    write_names(&bench, 0, 3);
+    const struct reading reading = {.sensor_id = bytes_str("one more"), .seconds = 1};
+    struct store_outcome outcome = bench_commit(bench.backend, &reading, 1);
+    assert_int_equal(outcome.refused, 1);
+    assert_int_equal(outcome.reason, STORE_REFUSED_SENSORS);
+    write_names(&bench, 0, 3); /* known ones go on */
+    bench_reopen(&bench);
+    assert_int_equal(bench_count(bench.backend, "one more"), 0);
+    bench_fini(&bench);
+}
+
 static void test_a_long_path_is_locked_where_it_leads(void **state) {
     (void)state;
     struct durable_bench bench;
@@ -517,6 +534,7 @@ int main(void) {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
         cmocka_unit_test(test_the_journal_s_limit_is_one_of_files),
         cmocka_unit_test(test_records_beyond_the_journal_s_limit_are_taken),
+        cmocka_unit_test(test_a_sensor_too_many_is_refused_as_that),
         cmocka_unit_test(test_a_long_path_is_locked_where_it_leads),
         cmocka_unit_test(test_nobody_sees_what_is_not_synced),
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
