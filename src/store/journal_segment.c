@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of a segment's head and of a record's, and the names of segments;
+ * docs/internals/store.md draws them.
+ *
+ * The head lies there twice, in two sectors: a power cut while it is written again at a start tears
+ * one of them at most. A record's CRC is over the segment's salt and its own position too, so
+ * nothing that an earlier use of the file has left passes for a record. A new form needs a new
+ * VERSION.
+ */
 #include "store/journal_segment.h"
 
 #include <endian.h>

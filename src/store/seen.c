@@ -230,16 +230,11 @@ static int head_has(void *user, const struct sealed_head *head) {
     return *question->has;
 }
 
-static struct stats_instant next_instant(struct stats_instant time) {
-    if (time.nanos < 999999999)
-        return (struct stats_instant){time.seconds, time.nanos + 1};
-    return (struct stats_instant){time.seconds + 1, 0};
-}
-
 static int sealed_has(struct seen *seen, const struct history *history, const struct kept *reading,
                       bool *has) {
     struct question question = {seen, reading, has, false};
-    const struct sealed_range range = {history->number, reading->time, next_instant(reading->time)};
+    const struct sealed_range range = {history->number, reading->time,
+                                       stats_instant_after(reading->time)};
     int r = sealed_view_begin(seen->view);
     if (r)
         return r;

@@ -14,6 +14,13 @@ static inline int stats_instant_compare(struct stats_instant a, struct stats_ins
     return (a.nanos > b.nanos) - (a.nanos < b.nanos);
 }
 
+/* The next one; there is none behind the end of time. */
+static inline struct stats_instant stats_instant_after(struct stats_instant time) {
+    if (time.nanos < 999999999)
+        return (struct stats_instant){time.seconds, time.nanos + 1};
+    return (struct stats_instant){time.seconds + 1, 0};
+}
+
 /* Exponent of the other units that sums may be kept in. */
 #define STATS_SCALE 600
 

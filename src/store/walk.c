@@ -22,12 +22,6 @@
 static const struct stats_instant instant_first = {INT64_MIN, 0};
 static const struct stats_instant instant_beyond = {INT64_MAX, 0};
 
-static struct stats_instant instant_after(struct stats_instant time) {
-    if (time.nanos < 999999999)
-        return (struct stats_instant){time.seconds, time.nanos + 1};
-    return (struct stats_instant){time.seconds + 1, 0};
-}
-
 static bool is_before(struct stats_instant a, struct stats_instant b) {
     return stats_instant_compare(a, b) < 0;
 }
@@ -41,7 +35,7 @@ void walk_init(struct walk *walk, struct history *history, const struct store_qu
     history_stats(history, &stats);
     *walk = (struct walk){.history = history, .newest_first = query->newest_first};
     walk->from.time = (struct stats_instant){query->range.start_seconds, 0};
-    walk->to.time = stats.count ? instant_after(stats.last) : instant_first;
+    walk->to.time = stats.count ? stats_instant_after(stats.last) : instant_first;
     struct stats_instant end = {query->range.end_seconds, 0};
     if (query->range.start_seconds == 0)
         walk->from.time = instant_first;
@@ -125,7 +119,7 @@ static int fill(struct walk *walk, struct snapshot *snapshot, const struct piece
 }
 
 static size_t count_of_time(const struct walk *walk, struct stats_instant time) {
-    return sorted_first_from(walk->window, walk->n, instant_after(time)) -
+    return sorted_first_from(walk->window, walk->n, stats_instant_after(time)) -
            sorted_first_from(walk->window, walk->n, time);
 }
 
@@ -212,7 +206,7 @@ static int cut_window(struct walk *walk, struct snapshot *snapshot, struct stats
     if (r || edges.n <= WINDOW_MAX_LATES)
         return r;
     struct stats_instant edge = edges.list[WINDOW_MAX_LATES];
-    struct stats_instant cut = edges.is_backward ? instant_after(edge) : edge;
+    struct stats_instant cut = edges.is_backward ? stats_instant_after(edge) : edge;
     *is_cut = is_before(from, cut) && is_before(cut, to);
     if (*is_cut)
         *bound = cut;
@@ -269,7 +263,7 @@ static int load_forward(struct walk *walk, struct snapshot *snapshot) {
 
 /* No reading from here on lies before the mark. */
 static struct stats_instant backward_limit(const struct walk *walk) {
-    return walk->to.n_before ? instant_after(walk->to.time) : walk->to.time;
+    return walk->to.n_before ? stats_instant_after(walk->to.time) : walk->to.time;
 }
 
 static void leave_out_earlier(struct walk *walk, struct stats_instant from) {
