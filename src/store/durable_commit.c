@@ -55,15 +55,18 @@ static int put_new(struct durable *durable, struct history *history, const struc
     return 0;
 }
 
-static void say_doubtful(struct history *history, int r) {
+static void say_doubtful(struct history *history) {
     if (!history->is_doubtful)
-        log_warn("sensor '%.*s': cannot look for a repeat: %s",
-                 BYTES_ARGS(name_bytes(&history->id)), strerror(-r));
+        log_warn("sensor '%.*s': repeats of what a damaged chunk held cannot be recognised",
+                 BYTES_ARGS(name_bytes(&history->id)));
     history->is_doubtful = true;
 }
 
-/* Whether the sensor holds it already. What a damaged chunk hides is taken for new: it has lost
- * what it held. 0, or -ENOMEM: it may be there. */
+/*
+ * Whether the sensor holds it already. What a damaged chunk hides is taken for new: it has lost
+ * what it held. 0; -ENOMEM: it may be there; or another errno, and the store has failed: on a disk
+ * that cannot be read nothing is kept once for sure.
+ */
 static int find_repeat(struct durable *durable, struct history *history, const struct kept *reading,
                        bool *has) {
     *has = false;
@@ -72,7 +75,11 @@ static int find_repeat(struct durable *durable, struct history *history, const s
     int r = seen_has(durable->seen, history, reading, has);
     if (r == 0 || r == -ENOMEM)
         return r;
-    say_doubtful(history, r);
+    if (r != -EBADMSG) {
+        durable_fail(durable, "what is kept cannot be read", strerror(-r));
+        return r;
+    }
+    say_doubtful(history);
     return 0;
 }
 
@@ -95,7 +102,7 @@ static uint32_t put_newer(struct durable *durable, struct history *history,
     return i;
 }
 
-/* One that may be a repeat. 0, or -ENOMEM. */
+/* One that may be a repeat. 0, or as find_repeat(). */
 static int put_late(struct durable *durable, struct history *history, const struct store_item *item,
                     struct store_outcome *outcome) {
     struct kept reading = kept_of(item);
@@ -113,7 +120,7 @@ static int put_late(struct durable *durable, struct history *history, const stru
     return r;
 }
 
-/* `n` readings in a row of one sensor. 0 or -ENOMEM. */
+/* `n` readings in a row of one sensor. 0, or as find_repeat(). */
 static int put_stretch(struct durable *durable, struct history *history,
                        const struct store_item *items, uint32_t n, struct store_outcome *outcome) {
     for (uint32_t i = 0; i < n;) {
