@@ -104,7 +104,7 @@ def tonic(say):
     need("cargo", "protoc")
     make_program()
     say("building tonic (minutes, the first time)")
-    run(["cargo", "build", "--release", "--locked", "--manifest-path", TONIC / "Cargo.toml"],
+    run(["cargo", "build", "--release", "--manifest-path", TONIC / "Cargo.toml"],
         env=os.environ | {"CARGO_TARGET_DIR": str(FOLDER / "tonic")})
     return peer("tonic", FOLDER / "tonic/release/tonic-server")
 
