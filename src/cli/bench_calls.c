@@ -61,16 +61,23 @@ static void on_ack(struct grpc_client_call *call, struct bytes message) {
     count_received(grpc_client_call_user(call), message);
 }
 
+/* Counts a call that has ended; false: it failed, and that is told. */
+static bool ended_well(struct bench_slot *slot, enum grpc_status status, const char *text) {
+    close_call(slot);
+    if (status != GRPC_OK) {
+        bench_slot_failed(slot, status, text);
+        return false;
+    }
+    slot->worker->counts.calls++;
+    return true;
+}
+
 /* A call that was cut is shorter than the others: its readings count, its latency does not. */
 static void on_ack_status(struct grpc_client_call *call, enum grpc_status status,
                           const char *text) {
     struct bench_slot *slot = grpc_client_call_user(call);
-    close_call(slot);
-    if (status != GRPC_OK) {
-        bench_slot_failed(slot, status, text);
+    if (!ended_well(slot, status, text))
         return;
-    }
-    slot->worker->counts.calls++;
     count_kept(slot, slot->n_in_call);
     if (!slot->is_cut)
         bench_slot_answered(slot);
@@ -184,13 +191,8 @@ static void on_chat_answer(struct grpc_client_call *call, struct bytes message) 
 static void on_chat_status(struct grpc_client_call *call, enum grpc_status status,
                            const char *text) {
     struct bench_slot *slot = grpc_client_call_user(call);
-    close_call(slot);
-    if (status != GRPC_OK) {
-        bench_slot_failed(slot, status, text);
-        return;
-    }
-    slot->worker->counts.calls++;
-    bench_slot_next(slot);
+    if (ended_well(slot, status, text))
+        bench_slot_next(slot);
 }
 
 static const struct grpc_client_ops chat_ops = {.message = on_chat_answer,

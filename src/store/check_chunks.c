@@ -27,18 +27,6 @@ static void tell(struct check *check, const char *kind, const struct sealed_head
 
 /* ---- readings ---- */
 
-/* How many there are to `*n`; false if the bytes hold other than the head's count. */
-static bool unpack(struct check *check, const struct sealed_head *head, struct bytes data) {
-    uint32_t n_read = 0;
-    struct chunk_reader reader;
-    chunk_reader_init(&reader, data, (uint32_t)head->stats.count);
-    for (uint32_t at = 0; at < head->stats.count; at += n_read)
-        if (chunk_read(&reader, check->readings + at, (uint32_t)head->stats.count - at, &n_read) ||
-            n_read == 0)
-            return false;
-    return true;
-}
-
 static bool are_in_order(const struct kept *readings, uint64_t n) {
     for (uint64_t i = 1; i < n; i++)
         if (stats_instant_compare(readings[i - 1].time, readings[i].time) > 0)
@@ -65,7 +53,7 @@ static void check_bytes(struct check *check, const struct sealed_head *head, str
     check->counts.n_bytes += data.len;
     if (data.len != head->n_bytes || (uint32_t)crc32_z(0, data.data, data.len) != head->crc)
         tell(check, "chunk-data", head, "its bytes are damaged: they do not fit their checksum");
-    else if (!unpack(check, head, data))
+    else if (chunk_unpack(data, (uint32_t)head->stats.count, check->readings))
         tell(check, "chunk-packing", head, "its bytes are not as many readings as its row says");
     else
         check_readings(check, head);

@@ -118,3 +118,6 @@ void chunk_reader_extend(struct chunk_reader *reader, struct bytes packed, uint3
  * are. */
 MUST_USE int chunk_read(struct chunk_reader *reader, struct kept *readings, uint32_t max,
                         uint32_t *n);
+
+/* Unpacks all `n` readings at once; `readings` has room for them. 0 or CHUNK_E_DAMAGED. */
+MUST_USE int chunk_unpack(struct bytes packed, uint32_t n, struct kept *readings);

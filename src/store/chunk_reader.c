@@ -7,6 +7,8 @@
  * The bytes may be anything: each access is inside them, each width, mode and scale is checked, and
  * a reading takes a bit at the least, so that no count makes this loop for long.
  */
+#include <assert.h>
+
 #include "store/chunk_impl.h"
 
 void chunk_reader_init(struct chunk_reader *reader, struct bytes packed, uint32_t n) {
@@ -203,4 +205,13 @@ int chunk_read(struct chunk_reader *reader, struct kept *readings, uint32_t max,
     }
     reader->n_left -= *n;
     return 0;
+}
+
+int chunk_unpack(struct bytes packed, uint32_t n, struct kept *readings) {
+    struct chunk_reader reader;
+    uint32_t n_read;
+    chunk_reader_init(&reader, packed, n);
+    int r = chunk_read(&reader, readings, n, &n_read);
+    assert(r || n_read == n);
+    return r;
 }

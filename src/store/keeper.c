@@ -116,14 +116,11 @@ static int seal_late(struct keeper *keeper, const struct sealing *sealing) {
     struct sealed_head head = head_of(sealing, sealing->late);
     const struct chunk *open = &sealing->late->chunk;
     CLEANUP(chunk_fini) struct chunk sorted = {0};
-    struct chunk_reader reader;
-    uint32_t n;
-    chunk_reader_init(&reader, chunk_bytes(open, chunk_end(open)), chunk_end(open).n);
-    int r = chunk_read(&reader, keeper->readings, CHUNK_MAX_READINGS, &n);
-    if (r)
+    struct chunk_mark end = chunk_end(open);
+    if (chunk_unpack(chunk_bytes(open, end), end.n, keeper->readings))
         return -EBADMSG;
-    sorted_sort(keeper->readings, n, keeper->scratch);
-    r = pack(&sorted, keeper->readings, n);
+    sorted_sort(keeper->readings, end.n, keeper->scratch);
+    int r = pack(&sorted, keeper->readings, end.n);
     assert(r <= 0); /* as many as have been in one chunk */
     if (r)
         return r;

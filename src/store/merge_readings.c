@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "store/chunk.h"
+#include "store/sorted.h"
 
 void merge_readings_fini(struct merge_readings *readings) {
     mem_free(readings->list);
@@ -45,8 +46,7 @@ static bool is_like(const struct kept *list, size_t n, const struct sealed_head 
 int merge_readings_load(struct merge_readings *readings, struct sealed_view *view,
                         const struct sealed_head *head) {
     struct bytes data;
-    struct chunk_reader reader;
-    uint32_t n, n_all = 0, count = (uint32_t)head->stats.count;
+    uint32_t count = (uint32_t)head->stats.count;
     int r = sealed_view_data(view, head, &data);
     if (r)
         return r == SEALED_E_NONE ? -EBADMSG : r;
@@ -54,29 +54,14 @@ int merge_readings_load(struct merge_readings *readings, struct sealed_view *vie
     if (r)
         return r;
     struct kept *list = readings->list + readings->n;
-    chunk_reader_init(&reader, data, count);
-    do {
-        r = chunk_read(&reader, list + n_all, count - n_all, &n);
-        if (r)
-            return r == CHUNK_E_DAMAGED ? -EBADMSG : r;
-        n_all += n;
-    } while (n > 0 && n_all < count);
-    if (n_all != count || !is_like(list, count, head))
+    if (chunk_unpack(data, count, list) || !is_like(list, count, head))
         return -EBADMSG;
     readings->n += count;
     return 0;
 }
 
 size_t merge_readings_before(const struct merge_readings *readings, struct stats_instant time) {
-    size_t low = 0, high = readings->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (stats_instant_compare(readings->list[middle].time, time) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_first_from(readings->list, readings->n, time);
 }
 
 /* From the end on, into the room behind: what is moved is never overwritten before. */

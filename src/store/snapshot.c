@@ -208,15 +208,6 @@ int snapshot_each_main(struct snapshot *snapshot, struct stats_instant from,
 
 /* ---- one piece ---- */
 
-static int unpack(struct bytes packed, uint32_t n, struct kept *readings) {
-    struct chunk_reader reader;
-    chunk_reader_init(&reader, packed, n);
-    for (uint32_t at = 0, n_read; at < n; at += n_read)
-        if (chunk_read(&reader, readings + at, n - at, &n_read) || n_read == 0)
-            return -EBADMSG;
-    return 0;
-}
-
 static int sort(struct kept *readings, size_t n) {
     CLEANUP(mem_freep) struct kept *scratch = mem_new_array(struct kept, n);
     if (!scratch)
@@ -232,8 +223,9 @@ int snapshot_read(struct snapshot *snapshot, const struct piece *piece, struct k
         r = sealed_view_data(snapshot->view, &piece->head, &packed);
     if (r)
         return r > 0 ? -EBADMSG : r;
-    r = unpack(packed, (uint32_t)piece->stats.count, readings);
-    if (r || piece->is_sealed || !piece->is_late)
-        return r;
+    if (chunk_unpack(packed, (uint32_t)piece->stats.count, readings))
+        return -EBADMSG;
+    if (piece->is_sealed || !piece->is_late)
+        return 0;
     return sort(readings, piece->stats.count);
 }
