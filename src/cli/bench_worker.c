@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "cli/bench_calls.h"
 
 /* How long calls may go on after a phase; sensors are filled before it in FILL_S at the most. */
@@ -286,7 +287,7 @@ int bench_worker_start(struct bench_worker *worker) {
         return r;
     r = make_slots(worker);
     if (r == 0)
-        r = -pthread_create(&worker->thread, NULL, thread_main, worker);
+        r = thread_start(&worker->thread, "bench", thread_main, worker);
     if (r == 0)
         return 0;
     on_quit(&worker->quit);

@@ -199,8 +199,8 @@ static void on_turn_ended(void *user) {
     client_finish(client, EXIT_FAILED);
 }
 
-static void on_signal(uv_signal_t *signal, int number) {
-    struct client *client = signal->data;
+static void on_signal(void *user, int number) {
+    struct client *client = user;
     (void)number;
     if (client->interrupted)
         client->interrupted(client);
@@ -208,28 +208,23 @@ static void on_signal(uv_signal_t *signal, int number) {
         client_finish(client, EXIT_INTERRUPTED);
 }
 
-static void start_signals(struct client *client) {
-    uv_signal_init(&client->loop.uv, &client->sigint);
-    uv_signal_init(&client->loop.uv, &client->sigterm);
-    client->sigint.data = client->sigterm.data = client;
-    uv_signal_start(&client->sigint, on_signal, SIGINT);
-    uv_signal_start(&client->sigterm, on_signal, SIGTERM);
-}
-
 /* 0 or a negated errno. */
 static int start_loop(struct client *client) {
+    static const int signals[] = {SIGINT, SIGTERM, 0};
     int r = net_loop_init(&client->loop, on_turn_ended, client);
     if (r)
         return r;
     r = grpc_channel_new(&client->loop, &client->access, &client->channel);
-    if (r) {
-        net_loop_close(&client->loop);
-        net_loop_run(&client->loop);
-        net_loop_fini(&client->loop);
-        return r;
-    }
-    start_signals(client);
-    return 0;
+    if (r == 0)
+        r = signals_watch(&client->signals, &client->loop.uv, signals, on_signal, client);
+    if (r == 0)
+        return 0;
+    if (client->channel)
+        grpc_channel_close(STEAL(client->channel));
+    net_loop_close(&client->loop);
+    net_loop_run(&client->loop);
+    net_loop_fini(&client->loop);
+    return r;
 }
 
 int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
@@ -279,8 +274,7 @@ void client_finish(struct client *client, int exit_status) {
     if (client->closing)
         client->closing(client);
     grpc_channel_close(STEAL(client->channel));
-    uv_close((uv_handle_t *)&client->sigint, NULL);
-    uv_close((uv_handle_t *)&client->sigterm, NULL);
+    signals_close(&client->signals);
     net_loop_close(&client->loop);
 }
 

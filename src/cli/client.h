@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include <uv.h>
-
 #include "base/clock.h"
+#include "base/signals.h"
 #include "cli/output.h"
 #include "cli/verb.h"
 #include "grpc/channel.h"
@@ -39,8 +38,7 @@ struct client {
 
     bool is_finished;
     int exit_status;
-    uv_signal_t sigint;
-    uv_signal_t sigterm;
+    struct signals signals;
 };
 
 /*

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "cli/client.h"
 #include "cli/libraries.h"
 #include "cli/serve_settings.h"
@@ -61,11 +62,10 @@ struct serve {
     const char *service_names[N_SERVICES]; /* borrowed by health and reflection */
     struct grpc_reflection *reflection;
     struct grpc_server *server;
-    uv_signal_t signals[3];
+    bool is_watching; /* the two that follow */
+    struct signals signals;
     uv_fs_poll_t tokens_watch;
 };
-
-static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
 /* ---- the parts ---- */
 
@@ -206,7 +206,16 @@ static int start_threads(struct serve *serve, struct err_text *why) {
     return say_errno(store_start(serve->store), "the store's writer", why);
 }
 
+static void unwatch_world(struct serve *serve) {
+    if (!serve->is_watching)
+        return;
+    serve->is_watching = false;
+    signals_close(&serve->signals);
+    uv_close((uv_handle_t *)&serve->tokens_watch, NULL);
+}
+
 static void serve_close(struct serve *serve) {
+    unwatch_world(serve);
     if (serve->has_loop)
         net_loop_close(&serve->loop);
     if (serve->store)
@@ -255,9 +264,7 @@ static void on_tokens_changed(uv_fs_poll_t *watch, int status, const uv_stat_t *
 
 static void on_stopped(void *user) {
     struct serve *serve = user;
-    for (size_t i = 0; i < ARRAY_LEN(serve->signals); i++)
-        uv_close((uv_handle_t *)&serve->signals[i], NULL);
-    uv_close((uv_handle_t *)&serve->tokens_watch, NULL);
+    unwatch_world(serve);
     net_loop_close(&serve->loop);
 }
 
@@ -274,26 +281,28 @@ static void serve_stop(struct serve *serve) {
     grpc_server_stop(serve->server, serve->settings.drain_timeout_ns, on_stopped, serve);
 }
 
-static void on_signal(uv_signal_t *signal, int number) {
-    struct serve *serve = signal->data;
+static void on_signal(void *user, int number) {
+    struct serve *serve = user;
     if (number == SIGHUP)
         reload_tokens(serve);
     else
         serve_stop(serve);
 }
 
-/* None of these can fail on a loop that has been initialised. */
-static void watch_world(struct serve *serve) {
-    for (size_t i = 0; i < ARRAY_LEN(serve->signals); i++) {
-        uv_signal_init(&serve->loop.uv, &serve->signals[i]);
-        serve->signals[i].data = serve;
-        uv_signal_start(&serve->signals[i], on_signal, signal_numbers[i]);
-    }
+/* Until here a signal ends the program as it always does: a start writes nothing that a crash would
+ * hurt. */
+static int watch_world(struct serve *serve, struct err_text *why) {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
+    int r = signals_watch(&serve->signals, &serve->loop.uv, signals, on_signal, serve);
+    if (r)
+        return say_errno(r, "the watch for signals", why);
     uv_fs_poll_init(&serve->loop.uv, &serve->tokens_watch);
     serve->tokens_watch.data = serve;
     if (serve->settings.tokens)
         uv_fs_poll_start(&serve->tokens_watch, on_tokens_changed, serve->settings.tokens,
                          TOKENS_WATCH_MS);
+    serve->is_watching = true;
+    return 0;
 }
 
 /* ---- what it says of itself ---- */
@@ -344,10 +353,11 @@ static void say_serving(const struct serve *serve) {
 static int run_server(struct serve *serve, struct err_text *why) {
     int r = open_all(serve, why);
     if (r == 0)
+        r = watch_world(serve, why);
+    if (r == 0)
         r = start_threads(serve, why);
     if (r)
         return r;
-    watch_world(serve);
     say_warnings(&serve->settings);
     warn_of_no_tokens(serve);
     serve->state = SERVE_SERVING;

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "grpc/connection.h"
 #include "grpc/limits.h"
 #include "grpc/server_impl.h"
@@ -183,9 +184,9 @@ static void *worker_main(void *arg) {
 
 int worker_start(struct grpc_worker *worker) {
     worker->life = WORKER_RUNNING;
-    int r = pthread_create(&worker->thread, NULL, worker_main, worker);
+    int r = thread_start(&worker->thread, "worker", worker_main, worker);
     worker->has_thread = r == 0;
-    return -r;
+    return r;
 }
 
 void worker_fini(struct grpc_worker *worker) {

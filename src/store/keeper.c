@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/limits.h"
 #include "store/merge.h"
 #include "store/sorted.h"
@@ -360,10 +361,9 @@ int keeper_new(const struct keeper_options *options, struct keeper **out) {
     if (r == 0)
         r = sealed_figures(options->sealed, &keeper->figures.sealed);
     if (r == 0)
-        r = -pthread_create(&keeper->thread, NULL, keeper_run, keeper);
+        r = thread_start(&keeper->thread, "store-keeper", keeper_run, keeper);
     if (r)
         return err_trace(r);
-    pthread_setname_np(keeper->thread, "store-keeper");
     *out = STEAL(keeper);
     return 0;
 }

@@ -16,6 +16,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/backend.h"
 #include "store/port.h"
 
@@ -109,10 +110,9 @@ int store_start(struct store *store) {
     store->group_sizes = mem_new_array(size_t, store->n_ports);
     if (!store->group || !store->group_sizes)
         return -ENOMEM;
-    int r = pthread_create(&store->writer, NULL, store_write, store);
+    int r = thread_start(&store->writer, "store-writer", store_write, store);
     if (r)
-        return err_trace(-r);
-    pthread_setname_np(store->writer, "store-writer");
+        return err_trace(r);
     store->is_running = true;
     return 0;
 }
