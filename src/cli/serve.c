@@ -100,8 +100,9 @@ static void on_store_failed(void *user, const char *words) {
 
 static int open_backend(struct serve *serve, struct store_backend **backend, struct err_text *why) {
     const struct serve_settings *settings = &serve->settings;
+    const struct store_memory_options in_memory = {.limit_bytes = settings->memory_limit_bytes};
     if (!settings->data)
-        return say_errno(store_memory_new(settings->memory_limit_bytes, backend), "the store", why);
+        return say_errno(store_memory_new(&in_memory, backend), "the store", why);
     const struct store_durable_options options = {
         .directory = settings->data,
         .journal_limit_bytes = settings->journal_limit_bytes,

@@ -10,9 +10,9 @@
  * and, in slices, one lock. A series is shown to readers when it holds its first reading, never
  * empty, and is not taken away before the store ends.
  *
- * At the memory limit, or when an allocation fails, a reading is refused and with it all that its
- * writer sent after it, so what a writer was promised is always a prefix of what it sent. Repeats
- * need no memory: other writers' are acknowledged as ever.
+ * At the memory limit, at that of sensors, or when an allocation fails, a reading is refused and
+ * with it all that its writer sent after it, so what a writer was promised is always a prefix of
+ * what it sent. Repeats need no memory: other writers' are acknowledged as ever.
  */
 #include "store/memory.h"
 
@@ -33,6 +33,7 @@ struct memory {
     struct budget budget;
     struct table by_id;
     struct names names;
+    uint32_t max_sensors;
     _Atomic uint64_t n_sensors;
     _Atomic uint64_t n_readings;
 };
@@ -67,10 +68,13 @@ static int memory_publish(struct memory *memory, struct series *series) {
     return -ENOMEM;
 }
 
-/* Makes a sensor of its first reading. 0 or -ENOMEM, too many sensors among the reasons. */
+/* Makes a sensor of its first reading. 0, -ENOMEM, or -EUSERS: there are as many as there may be.
+ */
 static int memory_add_sensor(struct memory *memory, struct bytes id, const struct store_item *item,
                              struct series **out) {
     struct series *series = NULL;
+    if (memory->n_sensors == memory->max_sensors)
+        return -EUSERS;
     int r = series_new(id, &memory->budget, &series);
     if (r)
         return r;
@@ -103,7 +107,7 @@ static int memory_insert_slice(struct memory *memory, struct series *series,
     return r < 0 ? r : 0;
 }
 
-/* `n` readings in a row of one sensor. 0 or -ENOMEM. */
+/* `n` readings in a row of one sensor. 0, -ENOMEM or -EUSERS. */
 static int memory_insert(struct memory *memory, struct bytes id, const struct store_item *items,
                          size_t n, struct store_outcome *outcome) {
     struct series *series = table_find(&memory->by_id, id);
@@ -132,7 +136,7 @@ static size_t items_of_one_name(const struct store_item *items, size_t n) {
     return same;
 }
 
-/* Inserts the run's readings up to the first that is refused. 0 or -ENOMEM. */
+/* Inserts the run's readings up to the first that is refused. 0, -ENOMEM or -EUSERS. */
 static int memory_insert_run(struct memory *memory, const struct store_batch *batch,
                              struct store_run *run) {
     const struct store_item *items = batch->items + run->first;
@@ -150,8 +154,9 @@ static void memory_commit_run(struct memory *memory, const struct store_batch *b
     struct store_writer *writer = run->writer;
     struct store_outcome *outcome = &run->outcome;
     *outcome = (struct store_outcome){0};
-    if (writer->refusal == STORE_TAKEN && memory_insert_run(memory, batch, run))
-        writer->refusal = STORE_REFUSED_MEMORY;
+    int r = writer->refusal == STORE_TAKEN ? memory_insert_run(memory, batch, run) : 0;
+    if (r)
+        writer->refusal = r == -EUSERS ? STORE_REFUSED_SENSORS : STORE_REFUSED_MEMORY;
     outcome->refused = run->n - outcome->accepted;
     outcome->reason = writer->refusal;
     memory->n_readings += outcome->accepted - outcome->duplicates;
@@ -261,15 +266,16 @@ static struct bytes series_key(const void *series) {
     return series_id(series);
 }
 
-int store_memory_new(size_t limit_bytes, struct store_backend **backend) {
+int store_memory_new(const struct store_memory_options *options, struct store_backend **backend) {
     CLEANUP(mem_freep) struct memory *memory = mem_new(struct memory);
     if (!memory)
         return -ENOMEM;
     memory->backend.ops = &memory_ops;
-    memory->budget.limit_bytes = limit_bytes;
+    memory->budget.limit_bytes = options->limit_bytes;
+    memory->max_sensors = options->max_sensors ? options->max_sensors : STORE_MAX_SENSORS;
     int r = table_init(&memory->by_id, series_key);
     if (r == 0)
-        r = names_init(&memory->names, STORE_MAX_SENSORS);
+        r = names_init(&memory->names, memory->max_sensors);
     if (r)
         return err_trace(r);
     *backend = &STEAL(memory)->backend;

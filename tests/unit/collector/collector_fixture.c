@@ -26,7 +26,7 @@ void bench_turn(struct bench *bench) {
 
 static void make_store(struct bench *bench) {
     struct store_backend *memory;
-    assert_int_equal(store_memory_new(0, &memory), 0);
+    assert_int_equal(store_memory_new(&(struct store_memory_options){0}, &memory), 0);
     bench->commits = gate_backend_new(memory);
     assert_non_null(bench->commits);
     bench->reads = read_gate_new(gate_backend_base(bench->commits));

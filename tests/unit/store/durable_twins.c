@@ -18,7 +18,7 @@ static const char *const ids[TWINS_N_SENSORS] = {"attic", "boiler-1", "boiler-2"
 void twins_init(struct twins *twins, uint64_t seed) {
     memset(twins, 0, sizeof(*twins));
     bench_init(&twins->disk);
-    assert_int_equal(store_memory_new(0, &twins->model), 0);
+    assert_int_equal(store_memory_new(&(struct store_memory_options){0}, &twins->model), 0);
     random_init(&twins->random, seed);
     for (size_t i = 0; i < TWINS_N_SENSORS; i++)
         twins->now_s[i] = 1000000;

@@ -16,10 +16,14 @@ struct bench {
     struct store_writer writer;
 };
 
-static void bench_init(struct bench *bench, size_t limit_bytes) {
+static void bench_init_with(struct bench *bench, const struct store_memory_options *options) {
     *bench = (struct bench){0};
-    assert_int_equal(store_memory_new(limit_bytes, &bench->backend), 0);
+    assert_int_equal(store_memory_new(options, &bench->backend), 0);
     store_batch_init(&bench->batch);
+}
+
+static void bench_init(struct bench *bench, size_t limit_bytes) {
+    bench_init_with(bench, &(struct store_memory_options){.limit_bytes = limit_bytes});
 }
 
 static void bench_fini(struct bench *bench) {
@@ -204,6 +208,26 @@ static void test_a_sensor_without_a_reading_does_not_exist(void **state) {
     bench_fini(&bench);
 }
 
+static void test_a_sensor_too_many_is_refused_as_that(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init_with(&bench, &(struct store_memory_options){.max_sensors = 2});
+    append(&bench, "a", 1, 1);
+    append(&bench, "b", 1, 1);
+    assert_int_equal(commit(&bench).accepted, 2);
+    size_t used = figures_of(&bench).memory_bytes;
+    append(&bench, "b", 2, 2); /* known ones go on */
+    append(&bench, "c", 1, 1);
+    append(&bench, "b", 3, 3);
+    struct store_outcome outcome = commit(&bench);
+    assert_int_equal(outcome.accepted, 1);
+    assert_int_equal(outcome.refused, 2);
+    assert_int_equal(outcome.reason, STORE_REFUSED_SENSORS);
+    assert_int_equal(figures_of(&bench).n_sensors, 2);
+    assert_int_equal(figures_of(&bench).memory_bytes, used);
+    bench_fini(&bench);
+}
+
 static void test_refused_sensors_leave_no_memory_behind(void **state) {
     (void)state;
     for (size_t limit = 10; limit < 6000; limit += 10) {
@@ -321,7 +345,7 @@ static void test_failing_allocations_refuse_and_lose_nothing(void **state) {
     }
     struct store_backend *backend;
     fail_alloc_at(1);
-    assert_int_equal(store_memory_new(0, &backend), -ENOMEM);
+    assert_int_equal(store_memory_new(&(struct store_memory_options){0}, &backend), -ENOMEM);
     fail_alloc_off();
 }
 
@@ -347,6 +371,7 @@ int main(void) {
         cmocka_unit_test(test_at_the_limit_the_rest_of_a_run_is_refused),
         cmocka_unit_test(test_behind_a_refused_reading_nothing_of_its_writer_is_kept),
         cmocka_unit_test(test_a_sensor_without_a_reading_does_not_exist),
+        cmocka_unit_test(test_a_sensor_too_many_is_refused_as_that),
         cmocka_unit_test(test_refused_sensors_leave_no_memory_behind),
         cmocka_unit_test(test_statistics_merge_what_matches_both_patterns),
         cmocka_unit_test(test_list_goes_page_by_page_in_order),

@@ -77,7 +77,8 @@ static struct bench *bench_new(size_t limit_bytes) {
     struct bench *bench = mem_new(struct bench);
     struct store_backend *memory;
     assert_int_equal(uv_loop_init(&bench->loop), 0);
-    assert_int_equal(store_memory_new(limit_bytes, &memory), 0);
+    assert_int_equal(
+        store_memory_new(&(struct store_memory_options){.limit_bytes = limit_bytes}, &memory), 0);
     bench->gate = gate_backend_new(memory);
     assert_int_equal(store_new(&bench->store, gate_backend_base(bench->gate)), 0);
     assert_int_equal(store_port_new(bench->store, &bench->loop, bench_resumed, bench, &bench->port),
@@ -360,7 +361,7 @@ static void test_failing_allocations_leave_a_store_that_works_or_none(void **sta
         struct store_backend *memory;
         struct store *store;
         struct store_port *port;
-        assert_int_equal(store_memory_new(0, &memory), 0);
+        assert_int_equal(store_memory_new(&(struct store_memory_options){0}, &memory), 0);
         fail_alloc_at(n);
         int r = store_new(&store, memory);
         if (r) {
@@ -507,7 +508,7 @@ static void test_several_workers_lose_nothing(void **state) {
     struct store_backend *memory;
     struct store *store;
     static struct worker workers[N_THREADS];
-    assert_int_equal(store_memory_new(0, &memory), 0);
+    assert_int_equal(store_memory_new(&(struct store_memory_options){0}, &memory), 0);
     assert_int_equal(store_new(&store, memory), 0);
     for (size_t i = 0; i < N_THREADS; i++) {
         workers[i] = (struct worker){.store = store, .seed = i};
