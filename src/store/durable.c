@@ -23,7 +23,8 @@
 #include "store/check.h"
 #include "store/durable_impl.h"
 
-/* How long a clean end may seal open chunks, for a quick next start and a small journal. */
+/* How long a clean end may seal what is in memory, for a quick next start and a small journal. The
+ * journal holds what a slow disk leaves. */
 #define CLOSE_SEAL_NS NS_PER_S
 
 /* And between two looks whether the keeper takes more. */
@@ -248,8 +249,7 @@ static int open_all(struct durable *durable, struct err_text *why) {
 }
 
 /* Gives the keeper what is open, as far as there is time; so never when giving would wait. */
-static void seal_open(struct durable *durable) {
-    uint64_t end_ns = clock_monotonic_ns() + CLOSE_SEAL_NS;
+static void seal_open(struct durable *durable, uint64_t end_ns) {
     while (!list_is_empty(&durable->by_age) && !durable->has_failed &&
            clock_monotonic_ns() < end_ns) {
         if (keeper_is_behind(durable->keeper)) {
@@ -282,14 +282,21 @@ static void tidy_files(struct durable *durable) {
         log_warn("%s cannot be tidied: %s", durable->options.directory, strerror(-r));
 }
 
+/* Seals what there is time for, and ends the keeper. */
+static void end_keeper(struct durable *durable) {
+    uint64_t now_ns = clock_monotonic_ns(), end_ns = now_ns + CLOSE_SEAL_NS;
+    if (!durable->keeper)
+        return;
+    keeper_hurry(durable->keeper);
+    seal_open(durable, end_ns);
+    now_ns = clock_monotonic_ns();
+    keeper_free(durable->keeper, end_ns > now_ns ? end_ns - now_ns : 0);
+}
+
 static void durable_free(struct store_backend *backend) {
     struct durable *durable = durable_of(backend);
     bool was_open = durable->keeper;
-    if (was_open) {
-        keeper_hurry(durable->keeper);
-        seal_open(durable);
-    }
-    keeper_free(durable->keeper);
+    end_keeper(durable);
     seen_free(durable->seen);
     while (durable->n_views > 0)
         sealed_view_free(durable->views[--durable->n_views]);

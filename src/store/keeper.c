@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -32,7 +33,7 @@
 enum keeper_state {
     KEEPER_RUNNING,
     KEEPER_HURRYING, /* as before, and waits for no view */
-    KEEPER_STOPPING, /* seals what it has, then ends */
+    KEEPER_STOPPING, /* seals what it has, as long as there is time, then ends */
     KEEPER_FAILED,   /* ends at once */
 };
 
@@ -56,6 +57,7 @@ struct keeper {
     uint64_t open_from;
     bool is_nudged;     /* the thread shall look whether the journal can let go of something */
     uint64_t nudged_at; /* the open_from at that time */
+    uint64_t end_ns;    /* STOPPING: no turn begins after this */
     struct keeper_figures figures;
 
     /* the thread's own */
@@ -308,15 +310,20 @@ static bool is_at_work(const struct keeper *keeper) {
     return keeper->state == KEEPER_RUNNING || keeper->state == KEEPER_HURRYING;
 }
 
+static bool may_end_the_queue(const struct keeper *keeper) {
+    return keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue) &&
+           keeper->options.now_ns() < keeper->end_ns;
+}
+
 /* Waits for something to do and takes it. False: the end. */
 static bool keeper_next(struct keeper *keeper, struct turn *turn) {
     pthread_mutex_lock(&keeper->lock);
     while (is_at_work(keeper) && list_is_empty(&keeper->queue) && !keeper->is_nudged &&
            list_is_empty(&keeper->to_merge))
         pthread_cond_wait(&keeper->changed, &keeper->lock);
-    bool goes_on =
-        is_at_work(keeper) || (keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue));
-    turn_take(keeper, turn);
+    bool goes_on = is_at_work(keeper) || may_end_the_queue(keeper);
+    if (goes_on)
+        turn_take(keeper, turn);
     keeper->is_nudged = false;
     pthread_mutex_unlock(&keeper->lock);
     return goes_on;
@@ -351,6 +358,8 @@ int keeper_new(const struct keeper_options *options, struct keeper **out) {
     if (!keeper)
         return -ENOMEM;
     keeper->options = *options;
+    if (!options->now_ns)
+        keeper->options.now_ns = clock_monotonic_ns;
     list_init(&keeper->queue);
     list_init(&keeper->minima);
     list_init(&keeper->to_merge);
@@ -375,12 +384,13 @@ void keeper_hurry(struct keeper *keeper) {
     pthread_mutex_unlock(&keeper->lock);
 }
 
-void keeper_free(struct keeper *keeper) {
+void keeper_free(struct keeper *keeper, uint64_t patience_ns) {
     if (!keeper)
         return;
     pthread_mutex_lock(&keeper->lock);
     if (is_at_work(keeper))
         keeper->state = KEEPER_STOPPING;
+    keeper->end_ns = keeper->options.now_ns() + patience_ns;
     pthread_cond_broadcast(&keeper->changed);
     pthread_mutex_unlock(&keeper->lock);
     pthread_join(keeper->thread, NULL);

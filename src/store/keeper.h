@@ -24,6 +24,7 @@ struct keeper_options {
     struct list *to_merge;
     void (*failed)(void *user, const char *words);
     void *user;
+    uint64_t (*now_ns)(void); /* NULL: clock_monotonic_ns(); tests bring their own */
 };
 
 /* Starts the thread. 0 or a negated errno. */
@@ -33,8 +34,12 @@ MUST_USE int keeper_new(const struct keeper_options *options, struct keeper **ke
  * keeper waits for the disk alone. Any thread. */
 void keeper_hurry(struct keeper *keeper);
 
-/* Ends the thread after it has sealed what it was given, unless it has failed. NULL is fine. */
-void keeper_free(struct keeper *keeper);
+/*
+ * Ends the thread when it has sealed what it was given, or has failed, or after `patience_ns`: then
+ * it ends the turn that it is at, and the rest stays in the journal for the next start. NULL is
+ * fine.
+ */
+void keeper_free(struct keeper *keeper, uint64_t patience_ns);
 
 /* ---- the writer thread ---- */
 
