@@ -21,7 +21,11 @@
  *      window's lates become lates that follow each other, of the largest rank.
  *
  * When there are more than MAX_LATES of a sensor, the earliest of them go into the mains by rule 2,
- * so that a step need not read more heads than that, and what was sealed since the last one.
+ * so that a step need not read more heads than that, and what was sealed since the last one. From
+ * the last sealed main reading on rule 3 makes fewer of them, a few neighbours in time at a step,
+ * until none are left that one chunk could hold: so their number is bounded by their readings, as
+ * that of mains is. (The store itself seals no late reading there: it is late because something
+ * newer is in a main chunk, which is sealed no later.)
  *
  * A group of equal times that is larger than a chunk has pieces that cannot be told apart by time;
  * they may be more than eight at its instant. Pieces of one merge have one rank, and those that end
@@ -37,10 +41,9 @@
 #include "store/merge_plan.h"
 #include "store/merge_readings.h"
 
-/* Chunks that one step reads: 24 full ones are 200,000 readings, 6 MB while they are merged. (Lates
- * that begin at one instant are taken together, however many they are.) */
+/* Mains that one step reads; with MERGE_MAX_WINDOW lates they are 200,000 readings when all are
+ * full, 6 MB while they are merged. */
 #define WINDOW_MAX_MAINS 8
-#define WINDOW_MAX_LATES 16
 
 /* Late chunks that a sensor may have while the mains can take them. All are looked at in each step;
  * some 20 are below the highest level, the others full. */
@@ -207,7 +210,7 @@ static void bound_lates(struct step *step, const struct merge_heads *by_first) {
     for (size_t i = 0; i < by_first->n; i++) {
         const struct stats *stats = &by_first->list[i].stats;
         n += !is_before(stats->last, step->from);
-        if (n <= WINDOW_MAX_LATES || !is_before(step->from, stats->first))
+        if (n <= MERGE_MAX_WINDOW || !is_before(step->from, stats->first))
             continue;
         step->to = stats->first;
         return;
@@ -337,11 +340,9 @@ static int write_late_pieces(struct step *step) {
     return r ? r : merge_readings_write(step->sealed, &like, step->merged.list, step->merged.n);
 }
 
-static int tidy_window(struct step *step, const struct merge_heads *by_first,
-                       struct stats_instant end) {
+static int tidy_window(struct step *step, struct stats_instant end) {
     int r;
     bool can_fold = is_before(step->from, end);
-    bound_lates(step, by_first);
     if (can_fold && is_before(end, step->to))
         step->to = end;
     r = load_lates(step);
@@ -361,18 +362,23 @@ static int tidy_crowd(struct step *step, const struct merge_heads *by_first) {
     if (from < step->lates.n)
         return merge_lates(step, from, step->lates.n - from);
     int r = find_end_of_mains(step, &end);
-    return r ? r : tidy_window(step, by_first, end);
+    bound_lates(step, by_first);
+    return r ? r : tidy_window(step, end);
 }
 
-/* The earliest into the mains, unless there is no main that they could go into. */
-static int fold_earliest(struct step *step, const struct merge_heads *by_first, bool *did) {
+/* The earliest into the mains; where there is no main that they could go into, some into one. */
+static int make_fewer(struct step *step, const struct merge_heads *by_first, bool *did) {
     struct stats_instant end;
     int r = find_end_of_mains(step, &end);
     if (r)
         return r;
     step->from = by_first->list[0].stats.first;
     *did = is_before(step->from, end);
-    return *did ? tidy_window(step, by_first, end) : 0;
+    if (*did)
+        bound_lates(step, by_first);
+    else
+        *did = merge_plan_neighbours(by_first, &step->from, &step->to);
+    return *did ? tidy_window(step, end) : 0;
 }
 
 static int tidy_lates(struct step *step, const struct merge_heads *by_first, bool *did) {
@@ -384,7 +390,7 @@ static int tidy_lates(struct step *step, const struct merge_heads *by_first, boo
     if (n > 0)
         return merge_lates(step, from, n);
     *did = false;
-    return step->lates.n > MAX_LATES ? fold_earliest(step, by_first, did) : 0;
+    return step->lates.n > MAX_LATES ? make_fewer(step, by_first, did) : 0;
 }
 
 static int find_lates(struct step *step, struct merge_heads *by_first) {

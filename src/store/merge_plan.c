@@ -143,6 +143,59 @@ bool merge_plan_is_crowded(const struct merge_heads *by_first, struct stats_inst
     return false;
 }
 
+/* Lates that reach into a window. */
+struct reach {
+    size_t n, n_cut; /* all; the ends of theirs that stay outside */
+    uint64_t n_readings;
+};
+
+static bool is_before(struct stats_instant a, struct stats_instant b) {
+    return stats_instant_compare(a, b) < 0;
+}
+
+static struct reach count_reach(const struct merge_heads *by_first, struct stats_instant from,
+                                struct stats_instant to) {
+    struct reach reach = {0};
+    for (size_t i = 0; i < by_first->n && is_before(by_first->list[i].stats.first, to); i++) {
+        const struct stats *stats = &by_first->list[i].stats;
+        if (is_before(stats->last, from))
+            continue;
+        reach.n++;
+        reach.n_cut += (size_t)is_before(stats->first, from) + !is_before(stats->last, to);
+        reach.n_readings += stats->count;
+    }
+    return reach;
+}
+
+/* The widest window from the i-th on. */
+static bool find_window(const struct merge_heads *by_first, size_t i, struct stats_instant *to) {
+    struct stats_instant from = by_first->list[i].stats.first;
+    bool is_found = false;
+    for (size_t j = i + 1; j <= by_first->n && j <= i + MERGE_MAX_WINDOW; j++) {
+        struct stats_instant at = {INT64_MAX, INT32_MAX};
+        if (j < by_first->n)
+            at = by_first->list[j].stats.first;
+        struct reach reach = count_reach(by_first, from, at);
+        if (reach.n_readings > CHUNK_MAX_READINGS)
+            break;
+        if (!is_before(from, at) || 1 + reach.n_cut >= reach.n)
+            continue;
+        *to = at;
+        is_found = true;
+    }
+    return is_found;
+}
+
+bool merge_plan_neighbours(const struct merge_heads *by_first, struct stats_instant *from,
+                           struct stats_instant *to) {
+    for (size_t i = 0; i < by_first->n; i++) {
+        *from = by_first->list[i].stats.first;
+        if (find_window(by_first, i, to))
+            return true;
+    }
+    return false;
+}
+
 /*
  * The oldest one that is not much larger than all that came after it: rewriting it makes it grow by
  * a quarter at least, so a late reading is rewritten a few dozen times at worst.

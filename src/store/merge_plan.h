@@ -43,4 +43,16 @@ bool merge_plan_is_crowded(const struct merge_heads *by_first, struct stats_inst
  */
 size_t merge_plan_small(const struct merge_heads *by_rank, struct stats_instant instant);
 
+/* Lates that a window reads; those that begin at one instant are taken together, however many they
+ * are. */
+#define MERGE_MAX_WINDOW 16
+
+/*
+ * Lates that cover no instant too often, sorted by first: the earliest window of time in which they
+ * are one chunk's worth, and become fewer when they are made one and cut at the window's ends.
+ * False: there is none; then of any dozen neighbours some hold more than a chunk can.
+ */
+bool merge_plan_neighbours(const struct merge_heads *by_first, struct stats_instant *from,
+                           struct stats_instant *to);
+
 bool merge_covers(const struct sealed_head *head, struct stats_instant instant);

@@ -366,6 +366,63 @@ static void test_a_sensor_never_keeps_many_lates(void **state) {
     bench_fini(&bench);
 }
 
+/* Behind all mains: seven small ones, then a full one, so that no eight of one size are neighbours
+ * in rank. `gap` is between them, or less than nothing. */
+static void add_lates_behind(struct bench *bench, size_t n_rounds, int64_t gap) {
+    int64_t from = bench->now + 1;
+    for (size_t i = 0; i < n_rounds * 8; i++) {
+        int64_t span = i % 8 == 7 ? 5000 : 40;
+        add_chunk(bench, true, (size_t)span, from, from + span);
+        from += span + gap;
+    }
+}
+
+static size_t n_lates(const struct picture *picture) {
+    return picture->n_heads - picture->n_mains;
+}
+
+static void test_lates_behind_the_mains_stay_few(void **state) {
+    (void)state;
+    static const int64_t gaps[] = {1, -20, -39};
+    enum {
+        N_ROUNDS = 12
+    };
+    for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
+        static struct bench bench;
+        bench_init(&bench, i);
+        add_main(&bench, 100, 100);
+        add_lates_behind(&bench, N_ROUNDS, gaps[i]);
+        settle(&bench);
+        assert_true(n_lates(&bench.after) <= 64);
+        assert_int_equal(bench.after.n, 100 + N_ROUNDS * (5000 + 7 * 40));
+        bench_fini(&bench);
+    }
+}
+
+/* The same as they come, of any size and place: after each settling they are few for what they
+ * hold. */
+static void test_random_lates_behind_the_mains_stay_few_and_in_order(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        static struct bench bench;
+        bench_init(&bench, seed);
+        add_main(&bench, 50, 50);
+        for (size_t i = 0; i < 300; i++) {
+            int64_t from = bench.now + (int64_t)random_below(&bench.random, 100000);
+            int64_t span = (int64_t)random_below(&bench.random, seed % 2 ? 100 : 3000);
+            size_t max = random_below(&bench.random, 16) ? 40 : 3000;
+            add_chunk(&bench, true, 1 + random_below(&bench.random, max), from, from + span);
+            if (random_below(&bench.random, 100) == 0)
+                add_main(&bench, 50, 1000);
+            if (random_below(&bench.random, 40) == 0)
+                settle(&bench);
+        }
+        settle(&bench);
+        assert_true(n_lates(&bench.after) <= 64 + 12 * bench.after.n / CHUNK_MAX_READINGS);
+        bench_fini(&bench);
+    }
+}
+
 /* What a cut has left of one rank is never merged in part: it would overtake the rest. */
 static void test_lates_of_one_rank_are_merged_together(void **state) {
     (void)state;
@@ -472,6 +529,8 @@ int main(void) {
         cmocka_unit_test(test_single_late_readings_are_rewritten_some_dozen_times),
         cmocka_unit_test(test_small_lates_that_follow_each_other_become_full),
         cmocka_unit_test(test_a_sensor_never_keeps_many_lates),
+        cmocka_unit_test(test_lates_behind_the_mains_stay_few),
+        cmocka_unit_test(test_random_lates_behind_the_mains_stay_few_and_in_order),
         cmocka_unit_test(test_lates_of_one_rank_are_merged_together),
         cmocka_unit_test(test_a_fault_in_a_step_leaves_the_old_state),
         cmocka_unit_test(test_a_step_without_memory_changes_nothing),
