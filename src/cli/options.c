@@ -67,8 +67,9 @@ static const struct option_info table[N_OPTIONS] = {
                              .standard = "1G"},
     [OPTION_JOURNAL_LIMIT] = {"journal-limit", 0, "SIZE",
                               .help =
-                                  "Disk for the journal, at least 1M. A larger one makes larger "
-                                  "chunks when there are many sensors, and a slower start",
+                                  "Disk for the journal, at least 1M; each sensor beyond 100000 "
+                                  "adds 128 bytes. A larger one makes larger chunks when there "
+                                  "are many sensors, and a slower start",
                               .standard = "64M"},
     [OPTION_MAX_FUTURE] = {"max-future", 0, "TIME",
                            .help = "How far ahead of this machine's clock a reading's time may "

@@ -103,7 +103,7 @@ static struct store_disk_figures disk_figures(const struct durable *durable,
                                               const struct keeper_figures *keeper) {
     return (struct store_disk_figures){
         .journal_bytes = journal_size_bytes(durable->journal),
-        .journal_limit_bytes = durable->options.journal_limit_bytes,
+        .journal_limit_bytes = durable_journal_limit(durable),
         .file_bytes = keeper->sealed.file_bytes,
         .wal_bytes = keeper->sealed.wal_bytes,
         .n_chunks = keeper->sealed.n_chunks,

@@ -13,7 +13,7 @@
  */
 struct store_durable_options {
     const char *directory;        /* made if it is not there; its parent has to be */
-    uint64_t journal_limit_bytes; /* 0: STORE_JOURNAL_LIMIT_BYTES */
+    uint64_t journal_limit_bytes; /* 0: STORE_JOURNAL_LIMIT_BYTES; very many sensors add to it */
     uint64_t memory_limit_bytes;  /* of open chunks; 0: STORE_OPEN_LIMIT_BYTES */
     uint32_t max_sensors;         /* for tests; 0: STORE_MAX_SENSORS */
     uint64_t wal_limit_bytes;     /* for tests; 0: STORE_WAL_LIMIT_BYTES */

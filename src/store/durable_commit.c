@@ -199,7 +199,7 @@ static void publish_span(struct durable *durable, const struct span *span) {
 /* The record may need a file more, and only the keeper can let go of others. What is in open chunks
  * keeps half the limit at most; a record that asks for more than the rest has to pass it. */
 static void wait_for_room(struct durable *durable) {
-    uint64_t limit = durable->options.journal_limit_bytes;
+    uint64_t limit = durable_journal_limit(durable);
     uint64_t others = journal_growth_bytes(durable->journal);
     if (others == 0)
         return;

@@ -65,6 +65,14 @@ static inline struct durable *durable_of(struct store_backend *backend) {
     return CONTAINER_OF(backend, struct durable, backend);
 }
 
+/* Bytes that the journal's files may have together, with as many sensors as there are. Any thread.
+ */
+static inline uint64_t durable_journal_limit(const struct durable *durable) {
+    uint64_t n_sensors = durable->n_shown_sensors, n_free = STORE_JOURNAL_FREE_SENSORS;
+    uint64_t n_more = n_sensors > n_free ? n_sensors - n_free : 0;
+    return durable->options.journal_limit_bytes + n_more * STORE_JOURNAL_BYTES_A_SENSOR;
+}
+
 /* Nothing more is kept from now on. Any thread. */
 void durable_fail(struct durable *durable, const char *what, const char *words);
 

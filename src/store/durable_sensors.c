@@ -131,8 +131,8 @@ void durable_hand_over(struct durable *durable) {
 /* Half the journal's limit is for what is open; the rest for what the keeper has in hand, spare
  * files, and the next record. */
 int durable_make_room(struct durable *durable) {
-    uint64_t limit = durable->options.journal_limit_bytes;
-    uint64_t from = journal_position_within(durable->journal, limit / 2);
+    uint64_t half = durable_journal_limit(durable) / 2;
+    uint64_t from = journal_position_within(durable->journal, half);
     int r = durable_seal_before(durable, from);
     if (r == 0)
         durable->open_from = from;

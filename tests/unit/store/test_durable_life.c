@@ -87,7 +87,7 @@ static void write_names(struct durable_bench *bench, size_t round, size_t n) {
 }
 
 /* Records of a little more than half a segment, then of more than one: half of each file is not
- * used, or each has a file of its own. */
+ * used, or each has a file of its own. All with fewer sensors than the limit grows for. */
 static void test_the_journal_s_limit_is_one_of_files(void **state) {
     (void)state;
     static const size_t n_names[] = {340, 700, 2000};
@@ -97,7 +97,7 @@ static void test_the_journal_s_limit_is_one_of_files(void **state) {
         bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
         bench_open(&bench);
         write_row(&bench, "silent", 1, 1);
-        for (size_t round = 0; round < 60; round++) {
+        for (size_t round = 0; round < 49; round++) {
             write_names(&bench, round, n_names[i]);
             assert_true(bench_files_bytes(&bench, "journal-") <= STORE_JOURNAL_LIMIT_MIN_BYTES);
         }
@@ -105,6 +105,38 @@ static void test_the_journal_s_limit_is_one_of_files(void **state) {
         assert_int_equal(bench_count(bench.backend, "silent"), 1);
         bench_fini(&bench);
     }
+}
+
+/* Sensors that send once each. The limit grows with those beyond the first ones, is used, and
+ * holds; a new start has the same. */
+static void test_the_journal_s_limit_grows_with_the_sensors(void **state) {
+    (void)state;
+    enum {
+        N_EACH = 2000,
+        N_ROUNDS = (STORE_JOURNAL_FREE_SENSORS + 40000) / N_EACH,
+    };
+    const uint64_t base = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    struct durable_bench bench;
+    struct store_figures figures;
+    uint64_t limit = base;
+    bench_init(&bench);
+    bench.options.journal_limit_bytes = base;
+    bench_open(&bench);
+    for (size_t round = 1; round <= N_ROUNDS; round++) {
+        write_names(&bench, round, N_EACH);
+        assert_true(bench_files_bytes(&bench, "journal-") <= limit);
+        if (round * N_EACH > STORE_JOURNAL_FREE_SENSORS)
+            limit =
+                base + STORE_JOURNAL_BYTES_A_SENSOR * (round * N_EACH - STORE_JOURNAL_FREE_SENSORS);
+        bench.backend->ops->figures(bench.backend, &figures);
+        assert_int_equal(figures.disk.journal_limit_bytes, limit);
+    }
+    assert_true(bench_files_bytes(&bench, "journal-") > base);
+    bench_reopen(&bench);
+    bench.backend->ops->figures(bench.backend, &figures);
+    assert_int_equal(figures.disk.journal_limit_bytes, limit);
+    assert_true(bench_files_bytes(&bench, "journal-") <= limit);
+    bench_fini(&bench);
 }
 
 /* Each passes the limit on its own: what is held is that they come one by one. */
@@ -533,6 +565,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_silent_sensor_does_not_pin_the_journal),
         cmocka_unit_test(test_the_journal_s_limit_is_one_of_files),
+        cmocka_unit_test(test_the_journal_s_limit_grows_with_the_sensors),
         cmocka_unit_test(test_records_beyond_the_journal_s_limit_are_taken),
         cmocka_unit_test(test_a_sensor_too_many_is_refused_as_that),
         cmocka_unit_test(test_a_long_path_is_locked_where_it_leads),
