@@ -61,7 +61,7 @@ int durable_take_view(struct durable *durable, struct sealed_view **view) {
 
 void durable_give_view(struct durable *durable, struct sealed_view *view) {
     pthread_mutex_lock(&durable->views_lock);
-    bool has_room = durable->n_views < DURABLE_MAX_VIEWS;
+    bool has_room = durable->n_views < STORE_MAX_IDLE_VIEWS;
     if (has_room)
         durable->views[durable->n_views++] = view;
     pthread_mutex_unlock(&durable->views_lock);

@@ -20,9 +20,6 @@ struct span {
     struct chunk_mark end; /* of the chunk, with them in it */
 };
 
-/* Connections for reading that are free. */
-#define DURABLE_MAX_VIEWS 16
-
 struct durable {
     struct store_backend backend;
     struct store_durable_options options;
@@ -57,7 +54,7 @@ struct durable {
     _Atomic uint32_t n_cursors;
 
     pthread_mutex_t views_lock;
-    struct sealed_view *views[DURABLE_MAX_VIEWS];
+    struct sealed_view *views[STORE_MAX_IDLE_VIEWS];
     size_t n_views;
 };
 

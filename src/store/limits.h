@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Every bound of the store, with its reason. */
+/*
+ * Every bound of the store, with its reason; docs/internals/store.md has what happens when it is
+ * hit, and the test that hits it.
+ */
 
 /* Bytes of a sensor's id. A rule of the wire (the collector refuses longer ones with words); the
  * store counts on it for the bound of a batch. */
@@ -73,6 +76,19 @@
  * still to be sealed.
  */
 #define STORE_WAL_LIMIT_BYTES ((uint64_t)32 << 20)
+
+/*
+ * Pages of SQLite in memory, in KiB. The writer's: the upper levels of the tables and most of a
+ * transaction of 256 small chunks; what a larger one changes beyond it goes to the WAL before its
+ * commit, once, and is written once all the same. A view's: the upper levels and the chunk that is
+ * read; beyond it the pages used longest ago go.
+ */
+#define STORE_WRITER_CACHE_KIB 4096
+#define STORE_VIEW_CACHE_KIB   512
+
+/* Views that are kept to be used again, each a connection of SQLite with its cache. As many as the
+ * worker pool has threads, and some; what is beyond is closed when its use ends. */
+#define STORE_MAX_IDLE_VIEWS 16
 
 /* Cursors of a durable store: each may hold a chunk unpacked, 256 KiB, and the late readings of its
  * time. */

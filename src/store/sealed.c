@@ -20,21 +20,19 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "store/limits.h"
 #include "store/sealed_impl.h"
 #include "store/sealed_schema.h"
 
 #define SEALED_FILE "store.sqlite"
 
-/* Of the connection that writes: a transaction of 64 chunks, and the upper levels of the tables. */
-#define SEALED_CACHE "PRAGMA cache_size = -4096;"
-
 /* secure_delete, which Debian turns on, would write zeros over every chunk that a merge removes. */
-static const char settings[] = SEALED_CACHE "PRAGMA synchronous = FULL;"
-                                            "PRAGMA wal_autocheckpoint = 0;"
-                                            "PRAGMA secure_delete = OFF;"
-                                            "PRAGMA cell_size_check = ON;"
-                                            "PRAGMA temp_store = MEMORY;"
-                                            "PRAGMA trusted_schema = OFF;";
+static const char settings[] = "PRAGMA synchronous = FULL;"
+                               "PRAGMA wal_autocheckpoint = 0;"
+                               "PRAGMA secure_delete = OFF;"
+                               "PRAGMA cell_size_check = ON;"
+                               "PRAGMA temp_store = MEMORY;"
+                               "PRAGMA trusted_schema = OFF;";
 
 const char *sealed_trouble(const struct sealed *sealed) {
     return sealed->sql.trouble.text;
@@ -78,6 +76,8 @@ static int sealed_prepare(struct sealed *sealed) {
         r = sealed_schema_identify(sql, &sealed_schema, &version);
     if (r == 0)
         r = enter_wal_mode(sql);
+    if (r == 0)
+        r = sql_set_cache(sql, STORE_WRITER_CACHE_KIB);
     if (r == 0)
         r = sql_run(sql, settings);
     if (r == 0)

@@ -11,14 +11,14 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "store/limits.h"
 #include "store/sealed_impl.h"
 #include "store/sealed_row.h"
 
 #define NANOS_MAX 999999999
 
-/* Of each view: the upper levels of the tables and the chunk being read. */
-#define VIEW_SETTINGS                                                                \
-    "PRAGMA query_only = ON; PRAGMA cache_size = -512; PRAGMA cell_size_check = ON;" \
+#define VIEW_SETTINGS                                      \
+    "PRAGMA query_only = ON; PRAGMA cell_size_check = ON;" \
     "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
 
 enum view_statement {
@@ -85,7 +85,9 @@ int sealed_view_new(struct sealed *sealed, struct sealed_view **view) {
     if (r)
         return err_trace(r);
     sqlite3_busy_timeout(made->sql.db, SEALED_BUSY_MS);
-    r = sql_run(&made->sql, VIEW_SETTINGS);
+    r = sql_set_cache(&made->sql, STORE_VIEW_CACHE_KIB);
+    if (r == 0)
+        r = sql_run(&made->sql, VIEW_SETTINGS);
     if (r == 0)
         r = sql_prepare(&made->sql, texts, made->statements, VIEW_N_STATEMENTS);
     if (r)

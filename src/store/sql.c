@@ -58,6 +58,12 @@ int sql_run(struct sql *sql, const char *text) {
     return code ? sql_trouble(sql, code) : 0;
 }
 
+int sql_set_cache(struct sql *sql, unsigned kib) {
+    char text[48];
+    snprintf(text, sizeof(text), "PRAGMA cache_size = -%u", kib);
+    return sql_run(sql, text);
+}
+
 static void statement_finalizep(sqlite3_stmt **statement) {
     sqlite3_finalize(*statement);
 }

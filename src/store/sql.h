@@ -35,6 +35,9 @@ void sql_close(struct sql *sql);
 /* Notes what SQLite says about `code`, one of its own, and gives the errno for it, negated. */
 MUST_USE int sql_trouble(struct sql *sql, int code);
 
+/* Keeps pages of so many KiB in memory. */
+MUST_USE int sql_set_cache(struct sql *sql, unsigned kib);
+
 /* Runs statements that are to give no row, or rows that do not matter. */
 MUST_USE int sql_run(struct sql *sql, const char *text);
 

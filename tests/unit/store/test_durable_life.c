@@ -16,7 +16,9 @@
 #include "durable_bench.h"
 #include "fake_disk.h"
 #include "fault_vfs.h"
+#include "store/batch.h"
 #include "store/check.h"
+#include "store/durable_impl.h"
 #include "unit.h"
 
 enum {
@@ -544,6 +546,79 @@ static void test_cursors_beyond_the_limit_are_refused(void **state) {
     bench_fini(&bench);
 }
 
+/* Batches of several workers that are more than one record: the rest makes the next one. */
+static void test_readings_beyond_a_commit_s_limit_make_the_next_one(void **state) {
+    (void)state;
+    enum {
+        N_BATCHES = 5,
+        N_ALL = N_BATCHES * STORE_BATCH_MAX_READINGS,
+    };
+    static struct store_batch batches[N_BATCHES];
+    struct store_batch *group[N_BATCHES];
+    struct store_writer writers[N_BATCHES] = {0};
+    struct durable_bench bench;
+    struct store_figures figures;
+    bench_init(&bench);
+    bench_open(&bench);
+    assert_true(N_ALL > STORE_COMMIT_MAX_READINGS);
+    for (size_t i = 0; i < N_BATCHES; i++) {
+        group[i] = &batches[i];
+        store_batch_init(&batches[i]);
+        for (int64_t j = 1; j <= STORE_BATCH_MAX_READINGS; j++) {
+            const struct reading reading = {.sensor_id = bytes_str("attic"), .seconds = j};
+            assert_int_equal(store_batch_append(&batches[i], &writers[i], &reading), 0);
+        }
+    }
+    bench.backend->ops->commit(bench.backend, group, N_BATCHES);
+    for (size_t i = 0; i < N_BATCHES; i++) {
+        assert_int_equal(batches[i].runs[0].outcome.accepted, STORE_BATCH_MAX_READINGS);
+        store_batch_fini(&batches[i]);
+    }
+    bench.backend->ops->figures(bench.backend, &figures);
+    assert_int_equal(figures.disk.n_commits, 2);
+    assert_int_equal(bench_count(bench.backend, "attic"), N_ALL);
+    bench_fini(&bench);
+}
+
+static void test_open_chunks_stay_under_their_limit(void **state) {
+    (void)state;
+    const uint64_t limit = 20000;
+    struct durable_bench bench;
+    struct store_figures figures;
+    uint64_t most_bytes = 0;
+    bench_init(&bench);
+    bench.options.memory_limit_bytes = limit;
+    bench_open(&bench);
+    for (uint64_t round = 0; round < 300; round++) {
+        char id[16];
+        snprintf(id, sizeof(id), "s-%lu", (unsigned long)(round % 100));
+        write_row(&bench, id, 1 + round / 100 * 20, 20);
+        bench.backend->ops->figures(bench.backend, &figures);
+        assert_true(figures.disk.open_bytes <= limit);
+        if (figures.disk.open_bytes > most_bytes)
+            most_bytes = figures.disk.open_bytes;
+    }
+    assert_true(most_bytes > limit / 2);
+    assert_int_equal(bench_count(bench.backend, "*"), 300 * 20); /* nothing is refused */
+    assert_int_equal(check_row(bench.backend, "s-7", false), 60);
+    bench_fini(&bench);
+}
+
+static void test_views_beyond_those_that_are_kept_are_closed(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    struct sealed_view *views[STORE_MAX_IDLE_VIEWS + 1];
+    bench_init(&bench);
+    bench_open(&bench);
+    struct durable *durable = durable_of(bench.backend);
+    for (size_t i = 0; i < ARRAY_LEN(views); i++)
+        assert_int_equal(durable_take_view(durable, &views[i]), 0);
+    for (size_t i = 0; i < ARRAY_LEN(views); i++)
+        durable_give_view(durable, views[i]);
+    assert_int_equal(durable->n_views, STORE_MAX_IDLE_VIEWS);
+    bench_fini(&bench);
+}
+
 static void test_a_clean_end_leaves_one_segment_and_no_wal(void **state) {
     (void)state;
     struct durable_bench bench;
@@ -577,6 +652,9 @@ int main(void) {
         cmocka_unit_test(test_few_chunks_cover_an_instant_once_merging_is_done),
         cmocka_unit_test(test_a_directory_in_use_is_refused_with_the_other_process),
         cmocka_unit_test(test_cursors_beyond_the_limit_are_refused),
+        cmocka_unit_test(test_readings_beyond_a_commit_s_limit_make_the_next_one),
+        cmocka_unit_test(test_open_chunks_stay_under_their_limit),
+        cmocka_unit_test(test_views_beyond_those_that_are_kept_are_closed),
         cmocka_unit_test(test_a_clean_end_leaves_one_segment_and_no_wal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
