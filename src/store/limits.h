@@ -54,8 +54,8 @@
  * What is added to it for each sensor beyond the first ones. Sealing a chunk costs some 10 to 20
  * us, whatever it holds, and of a million sensors in turn 64 MiB hold three readings each. Half of
  * this is for what is open, six readings more, which a start takes in in 0.7 us: within the 2 us a
- * sensor that it may take. (A million new sensors in turn, 8 s: 11 us a reading without, 0.5 with
- * 128 or more; for longer 1.3 us with 128 and a start of 2.6 s, 0.9 with 256 and 3.5 s.)
+ * sensor that it may take. (A million new sensors in turn for 20 s: without it 8.6 us a reading,
+ * and a start of 1.7 s of processor time; with 128 bytes 1.3 us and 2.6 s; with 256 0.9 and 3.5.)
  */
 #define STORE_JOURNAL_BYTES_A_SENSOR ((uint64_t)128)
 #define STORE_JOURNAL_FREE_SENSORS   100000
