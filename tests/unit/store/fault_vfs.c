@@ -329,7 +329,10 @@ void fault_vfs_disarm(void) {
 }
 
 size_t fault_vfs_count(void) {
-    return state.n_counted;
+    pthread_mutex_lock(&state.lock);
+    size_t n = state.n_counted;
+    pthread_mutex_unlock(&state.lock);
+    return n;
 }
 
 bool fault_vfs_has_struck(void) {

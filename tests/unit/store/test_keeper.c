@@ -216,6 +216,7 @@ static void test_a_sealing_too_many_waits_for_the_disk(void **state) {
     struct keeper_figures figures;
     pthread_t writer;
     bench_init(&bench);
+    sync_ns = 0;
     give(&bench, KEEPER_QUEUE_MAX);
     wait_until_held();
     keeper_figures(bench.keeper, &figures);
