@@ -51,6 +51,7 @@ static int put_new(struct durable *durable, struct history *history, const struc
         return r;
     r = journal_put_reading(durable->journal, history->number, reading);
     assert(r == 0); /* the room was reserved */
+    history->wants_naming = false;
     span_add(durable, history, chunk, item);
     return 0;
 }
@@ -143,10 +144,7 @@ static int sensor_of(struct durable *durable, struct bytes id, struct history **
     int r = *history ? 0 : durable_add_sensor(durable, durable->n_numbers, id, history);
     if (r || !(history_is_new(*history) || (*history)->wants_naming))
         return r;
-    r = journal_put_sensor(durable->journal, (*history)->number, id);
-    if (r == 0)
-        (*history)->wants_naming = false;
-    return r;
+    return journal_put_sensor(durable->journal, (*history)->number, id);
 }
 
 static uint32_t items_of_one_name(const struct store_item *items, uint32_t n) {
@@ -210,6 +208,10 @@ static void wait_for_room(struct durable *durable) {
     keeper_wait_released(durable->keeper, from);
 }
 
+static void fail_journal(struct durable *durable, int r) {
+    durable_fail(durable, "the journal cannot be written", strerror(-r));
+}
+
 static int sync_record(struct durable *durable) {
     if (durable->n_spans == 0) /* repeats only, or nothing was taken */
         return durable->has_failed ? -EIO : 0;
@@ -219,7 +221,7 @@ static int sync_record(struct durable *durable) {
     uint64_t started_at_ns = clock_monotonic_ns();
     int r = journal_commit(durable->journal);
     if (r) {
-        durable_fail(durable, "the journal cannot be written", strerror(-r));
+        fail_journal(durable, r);
         return r;
     }
     uint64_t took_ns = clock_monotonic_ns() - started_at_ns;
@@ -267,7 +269,8 @@ static void refuse_memory(struct durable *durable, const struct store_batch *bat
 }
 
 /* After it nothing that is put can be lost between chunk and journal for want of memory, and the
- * keeper can make the room in the journal that its record needs. */
+ * keeper can make the room in the journal that its record needs. 0; -ENOMEM, and the next commit
+ * may have more luck; or another errno: the journal is done for. */
 static int reserve(struct durable *durable, struct store_batch *const *batches, size_t n) {
     size_t n_readings = 0, n_id_bytes = 0;
     int r = durable_make_room(durable);
@@ -280,10 +283,19 @@ static int reserve(struct durable *durable, struct store_batch *const *batches, 
     return journal_reserve(durable->journal, n_readings, n_id_bytes);
 }
 
+/* What is to be done with the runs. */
+static run_fn begin(struct durable *durable, struct store_batch *const *batches, size_t n) {
+    int r = durable->has_failed ? -EIO : reserve(durable, batches, n);
+    if (r == -ENOMEM)
+        return refuse_memory;
+    if (r)
+        fail_journal(durable, r);
+    return r ? refuse_failed : put_run;
+}
+
 static void commit_group(struct durable *durable, struct store_batch *const *batches, size_t n) {
     durable->n_spans = 0;
-    if (!durable->has_failed)
-        each_run(durable, batches, n, reserve(durable, batches, n) ? refuse_memory : put_run);
+    each_run(durable, batches, n, begin(durable, batches, n));
     if (durable->has_failed || sync_record(durable)) {
         each_run(durable, batches, n, refuse_failed);
         return;

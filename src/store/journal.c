@@ -172,11 +172,28 @@ static int begin_record(struct journal *journal) {
     return buf_append(&journal->record, bytes_of(head, sizeof(head)));
 }
 
+static bool has_room(const struct journal *journal, size_t record_bytes) {
+    const struct journal_place *place = &journal->place;
+    return place->file && record_bytes <= place->size_bytes - journal->at;
+}
+
+static void begin_anew(struct journal *journal) {
+    journal->n_readings = 0;
+    journal_encoder_init(&journal->encoder);
+    buf_reset(&journal->record);
+}
+
 int journal_reserve(struct journal *journal, size_t n_readings, size_t n_id_bytes) {
+    assert(journal->n_readings == 0);
+    begin_anew(journal);
     size_t n_bytes = JOURNAL_RECORD_HEAD_BYTES + JOURNAL_PADDING_BYTES + n_id_bytes +
                      n_readings * (JOURNAL_READING_MAX_BYTES + JOURNAL_SENSOR_MAX_BYTES);
     uint8_t *room;
-    return buf_reserve(&journal->record, n_bytes, &room) ? -ENOMEM : 0;
+    if (buf_reserve(&journal->record, n_bytes, &room))
+        return -ENOMEM;
+    int r = has_room(journal, n_bytes) ? 0 : journal_segments_ready(&journal->segments);
+    journal->is_failed = journal->is_failed || (r && r != -ENOMEM);
+    return r;
 }
 
 int journal_put_sensor(struct journal *journal, uint32_t number, struct bytes id) {
@@ -205,11 +222,6 @@ static size_t end_record(struct journal *journal) {
     assert(r == 0); /* the room was reserved with the last entry */
     (void)r;
     return payload;
-}
-
-static bool has_room(const struct journal *journal, size_t record_bytes) {
-    const struct journal_place *place = &journal->place;
-    return place->file && record_bytes <= place->size_bytes - journal->at;
 }
 
 uint64_t journal_growth_bytes(const struct journal *journal) {
@@ -263,9 +275,7 @@ int journal_commit(struct journal *journal) {
     }
     journal->at += buf_len(&journal->record);
     journal->position += buf_len(&journal->record);
-    journal->n_readings = 0;
-    journal_encoder_init(&journal->encoder);
-    buf_reset(&journal->record);
+    begin_anew(journal);
     return 0;
 }
 

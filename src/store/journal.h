@@ -75,8 +75,12 @@ void journal_free(struct journal *journal);
 /* Position of the next reading that is put. */
 uint64_t journal_position(const struct journal *journal);
 
-/* Makes room for so many readings, all of new sensors and with ids of so many bytes together, so
- * that putting them cannot fail. At the beginning of a record. 0 or -ENOMEM. */
+/*
+ * At the beginning of a record: makes room for so many readings, all of new sensors and with ids of
+ * so many bytes together, so that putting and committing them cannot fail for want of memory; the
+ * file that they may need is made ready. Sensors that were put and got no reading are forgotten. 0;
+ * -ENOMEM, and nothing is lost; or another negated errno, as of journal_commit().
+ */
 MUST_USE int journal_reserve(struct journal *journal, size_t n_readings, size_t n_id_bytes);
 
 /*
@@ -110,7 +114,7 @@ MUST_USE int journal_commit(struct journal *journal);
 MUST_USE int journal_release(struct journal *journal, uint64_t position);
 
 /* Makes the segment that will be needed next, if there is none. Without it the writer makes one
- * itself, and waits for it. 0 or a negated errno; then it may be tried again. */
+ * itself, and its commit waits for that. 0 or a negated errno; then it may be tried again. */
 MUST_USE int journal_prepare(struct journal *journal);
 
 /* At a clean end, when there is no writer any more: segments that were made ahead are unlinked. 0

@@ -37,6 +37,9 @@ void journal_segments_fini(struct journal_segments *segments) {
     free_all(&segments->in_use);
     free_all(&segments->spares);
     free_all(&segments->stale);
+    if (segments->next)
+        segments->next_file->ops->close(segments->next_file);
+    mem_free(segments->next);
     pthread_mutex_destroy(&segments->lock);
 }
 
@@ -147,21 +150,16 @@ static void add_spare(struct journal_segments *segments, struct journal_segment 
     pthread_mutex_unlock(&segments->lock);
 }
 
-/* Whether a spare is wanted; then `*number` is for its name. */
-static bool spare_is_wanted(struct journal_segments *segments, uint64_t *number) {
+static uint64_t next_number(struct journal_segments *segments) {
     pthread_mutex_lock(&segments->lock);
-    bool is_wanted = segments->n_spares == 0;
-    *number = segments->n_made += is_wanted;
+    uint64_t number = ++segments->n_made;
     pthread_mutex_unlock(&segments->lock);
-    return is_wanted;
+    return number;
 }
 
-int journal_segments_prepare(struct journal_segments *segments) {
-    uint64_t number;
-    if (!spare_is_wanted(segments, &number))
-        return 0;
-    CLEANUP(mem_freep)
-    struct journal_segment *segment = segment_new(journal_name_of_spare(number), 0);
+static int make_spare(struct journal_segments *segments) {
+    struct journal_name name = journal_name_of_spare(next_number(segments));
+    CLEANUP(mem_freep) struct journal_segment *segment = segment_new(name, 0);
     if (!segment)
         return -ENOMEM;
     int r = make_file(segments, segment->name.text, segments->segment_bytes);
@@ -172,20 +170,68 @@ int journal_segments_prepare(struct journal_segments *segments) {
     return 0;
 }
 
+int journal_segments_prepare(struct journal_segments *segments) {
+    pthread_mutex_lock(&segments->lock);
+    bool is_wanted = list_is_empty(&segments->spares) && segments->n_spares < STORE_SPARE_SEGMENTS;
+    pthread_mutex_unlock(&segments->lock);
+    return is_wanted ? make_spare(segments) : 0;
+}
+
 /* ---- taking ---- */
 
-static struct journal_segment *take_spare(struct journal_segments *segments) {
+/* It counts as one until it is named or gone. */
+static struct journal_segment *pop_spare(struct journal_segments *segments) {
     pthread_mutex_lock(&segments->lock);
     struct list *link = list_pop(&segments->spares);
-    segments->n_spares -= link != NULL;
     pthread_mutex_unlock(&segments->lock);
     return link ? segment_of(link) : NULL;
 }
 
-static void add_in_use(struct journal_segments *segments, struct journal_segment *segment) {
+static void put_spare_back(struct journal_segments *segments, struct journal_segment *spare) {
     pthread_mutex_lock(&segments->lock);
-    list_append(&segments->in_use, &segment->link);
+    list_append(&segments->spares, &spare->link);
     pthread_mutex_unlock(&segments->lock);
+}
+
+int journal_segments_ready(struct journal_segments *segments) {
+    struct files *files = segments->files;
+    if (segments->next)
+        return 0;
+    struct journal_segment *spare = pop_spare(segments);
+    int r = spare ? 0 : make_spare(segments);
+    if (r)
+        return err_trace(r);
+    if (!spare)
+        spare = pop_spare(segments);
+    r = files->ops->open(files, spare->name.text, FILES_WRITE, &segments->next_file);
+    if (r)
+        put_spare_back(segments, spare);
+    else
+        segments->next = spare;
+    return r;
+}
+
+/* The next one becomes the one that is written. */
+static void add_in_use(struct journal_segments *segments) {
+    pthread_mutex_lock(&segments->lock);
+    list_append(&segments->in_use, &segments->next->link);
+    segments->n_spares--;
+    pthread_mutex_unlock(&segments->lock);
+    segments->next = NULL;
+    segments->next_file = NULL;
+}
+
+/* To the length of a record that is too long for others. */
+static int lengthen(struct journal_segments *segments, uint64_t size) {
+    uint64_t before = segments->next->size_bytes;
+    if (size <= before)
+        return 0;
+    int r = journal_fill(segments->next_file, before, size);
+    if (r == 0)
+        r = segments->next_file->ops->sync(segments->next_file);
+    if (r == 0)
+        journal_segments_measure(segments, segments->next, size);
+    return r;
 }
 
 /* Gives a spare its name, for good. */
@@ -201,64 +247,28 @@ static int name_spare(struct journal_segments *segments, struct journal_segment 
     return files->ops->sync_names(files);
 }
 
-static int make_in_use(struct journal_segments *segments, uint64_t base, uint64_t size,
-                       struct journal_segment **out) {
-    CLEANUP(mem_freep) struct journal_segment *segment = segment_new(journal_name_of(base), base);
-    if (!segment)
-        return -ENOMEM;
-    int r = make_file(segments, segment->name.text, size);
-    if (r)
-        return err_trace(r);
-    journal_segments_measure(segments, segment, size);
-    *out = STEAL(segment);
-    return 0;
-}
-
-/* A segment in use that has its name and not its head. */
-static int take_segment(struct journal_segments *segments, uint64_t base, size_t record_bytes,
-                        struct journal_segment **out) {
-    uint64_t size = JOURNAL_HEAD_BYTES + record_bytes;
-    if (size > segments->segment_bytes)
-        return make_in_use(segments, base, size, out);
-    *out = take_spare(segments);
-    if (!*out)
-        return make_in_use(segments, base, segments->segment_bytes, out);
-    return name_spare(segments, *out, base);
-}
-
 static int write_head(const struct journal_place *place) {
     uint8_t page[JOURNAL_HEAD_BYTES];
     journal_head_encode(&place->head, page);
     return place->file->ops->write(place->file, 0, page, sizeof(page));
 }
 
-static int open_place(struct journal_segments *segments, const struct journal_segment *segment,
-                      struct journal_place *place) {
-    struct files *files = segments->files;
-    place->head.base = segment->base;
-    place->size_bytes = segment->size_bytes;
-    int r = random_bytes(&place->head.salt, sizeof(place->head.salt));
-    if (r == 0)
-        r = files->ops->open(files, segment->name.text, FILES_WRITE, &place->file);
-    if (r)
-        return err_trace(r);
-    r = write_head(place);
-    if (r) {
-        place->file->ops->close(place->file);
-        place->file = NULL;
-    }
-    return r;
-}
-
 int journal_segments_take(struct journal_segments *segments, uint64_t base, size_t record_bytes,
                           struct journal_place *place) {
-    struct journal_segment *segment = NULL;
-    int r = take_segment(segments, base, record_bytes, &segment);
+    uint32_t salt;
+    int r = journal_segments_ready(segments);
     if (r == 0)
-        r = open_place(segments, segment, place);
-    if (segment)
-        add_in_use(segments, segment);
-    return r;
+        r = random_bytes(&salt, sizeof(salt));
+    if (r == 0)
+        r = lengthen(segments, JOURNAL_HEAD_BYTES + record_bytes);
+    if (r == 0)
+        r = name_spare(segments, segments->next, base);
+    if (r)
+        return err_trace(r);
+    *place = (struct journal_place){
+        segments->next_file, {.base = base, .salt = salt}, segments->next->size_bytes};
+    add_in_use(segments);
+    return write_head(place);
 }
 
 uint64_t journal_segments_within(struct journal_segments *segments, uint64_t bytes) {
@@ -332,13 +342,23 @@ int journal_segments_release(struct journal_segments *segments, uint64_t positio
     return 0;
 }
 
+/* The next one is a spare like others again. */
+static void let_go_of_next(struct journal_segments *segments) {
+    if (!segments->next)
+        return;
+    segments->next_file->ops->close(segments->next_file);
+    put_spare_back(segments, STEAL(segments->next));
+}
+
 int journal_segments_drop_spares(struct journal_segments *segments) {
-    for (struct journal_segment *spare; (spare = take_spare(segments));) {
+    let_go_of_next(segments);
+    for (struct journal_segment *spare; (spare = pop_spare(segments));) {
         int r = unlink_segment(segments, spare);
         if (r) {
             mem_free(spare); /* the next start sweeps its file away */
             return r;
         }
+        segments->n_spares--;
     }
     return 0;
 }

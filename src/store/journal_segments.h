@@ -13,8 +13,10 @@
  * system's own records: made by the keeper, or released and kept. It lies there under its old name
  * until the writer takes it:
  *
- *     journal-spare-N ──made──┐                     ┌─ enough spares ──> unlinked
- *                           spare ──taken──> in use ┴─ released ──> spare
+ *     journal-spare-N ──made──┐                              ┌─ enough spares ──> unlinked
+ *                           spare ──> next ──taken──> in use ┴─ released ──> spare
+ *
+ * The next one is the writer's: a spare whose file is open, so that taking it needs no memory.
  *
  * The lock is held for a few pointers, never across I/O.
  */
@@ -31,7 +33,9 @@ struct journal_segments {
     pthread_mutex_t lock;
     struct list in_use; /* the last is the one that is written */
     struct list spares;
-    size_t n_spares;
+    size_t n_spares;              /* in the list, and the next one */
+    struct journal_segment *next; /* the writer's, or NULL */
+    struct file *next_file;
     struct list stale;           /* found at the start and of no use */
     size_t n_found;              /* files that journal_segments_find() has found */
     uint64_t n_made;             /* the highest number of a spare */
@@ -68,8 +72,14 @@ void journal_segments_measure(struct journal_segments *segments, struct journal_
 struct journal_segment *journal_segments_next(const struct journal_segments *segments,
                                               const struct journal_segment *segment);
 
-/* The writer: the next segment, from `base` on, for a first record of `record_bytes`. Its name is
- * synced, its head with the first record. 0 or a negated errno. */
+/* The writer: sees to it that there is a next segment, and makes one if need be. From then on
+ * taking it cannot fail for want of memory. 0, -ENOMEM and it may be tried again, or another
+ * negated errno. */
+MUST_USE int journal_segments_ready(struct journal_segments *segments);
+
+/* The writer: takes the next segment, from `base` on, for a first record of `record_bytes`, which
+ * may be longer than others. Its name is synced, its head with the first record. 0 or a negated
+ * errno. */
 MUST_USE int journal_segments_take(struct journal_segments *segments, uint64_t base,
                                    size_t record_bytes, struct journal_place *place);
 

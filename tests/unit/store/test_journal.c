@@ -261,6 +261,47 @@ static void test_released_segments_are_used_again_and_never_replayed(void **stat
     bench_fini(&bench);
 }
 
+/* Records that fit, that want the next segment, that are longer than one. */
+static void test_what_is_reserved_needs_no_memory(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1, 60, 200, 400, 1000, 3000};
+    struct bench bench;
+    bench_init(&bench, 21);
+    bench_open_and_check(&bench);
+    for (size_t i = 0; i < 40; i++) {
+        size_t n = sizes[i % ARRAY_LEN(sizes)];
+        int r = -ENOMEM;
+        for (size_t nth = 1; r; nth++) {
+            assert_int_equal(r, -ENOMEM);
+            fail_alloc_at(nth);
+            r = journal_reserve(bench.journal, n, 100);
+        }
+        fail_alloc_at(1);
+        if (i % 2)
+            assert_int_equal(bench_put_sensor(&bench, (uint32_t)i), 0);
+        bench_put(&bench, (uint32_t)i | 1, n);
+        assert_int_equal(bench_commit(&bench), 0);
+        assert_int_equal(fail_alloc_count(), 0);
+        fail_alloc_off();
+    }
+    bench_reopen(&bench);
+    bench_fini(&bench);
+}
+
+/* Else a sensor that memory never suffices for would fill the record. */
+static void test_sensors_without_readings_are_forgotten(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 22);
+    bench_open_and_check(&bench);
+    size_t n_writes = fake_disk_count(bench.disk, FAKE_WRITE);
+    assert_int_equal(journal_put_sensor(bench.journal, 1, bytes_str("attic")), 0);
+    assert_int_equal(journal_reserve(bench.journal, 10, 10), 0);
+    assert_int_equal(journal_commit(bench.journal), 0);
+    assert_int_equal(fake_disk_count(bench.disk, FAKE_WRITE), n_writes);
+    bench_fini(&bench);
+}
+
 static void test_spares_are_taken_without_making_files(void **state) {
     (void)state;
     struct bench bench;
@@ -633,6 +674,8 @@ int main(void) {
         cmocka_unit_test(test_record_longer_than_a_segment_gets_one_of_its_own),
         cmocka_unit_test(test_full_commit_is_a_limit),
         cmocka_unit_test(test_released_segments_are_used_again_and_never_replayed),
+        cmocka_unit_test(test_what_is_reserved_needs_no_memory),
+        cmocka_unit_test(test_sensors_without_readings_are_forgotten),
         cmocka_unit_test(test_spares_are_taken_without_making_files),
         cmocka_unit_test(test_the_segment_that_is_written_is_never_released),
         cmocka_unit_test(test_torn_last_record_is_cut_at_every_length),
