@@ -28,7 +28,7 @@
 /*
  *     RUNNING ──keeper_hurry──> HURRYING ──keeper_free──> STOPPING
  *        └──────────┬──────────────┴────────────────────────┘
- *                   └── the disk fails ──> FAILED
+ *                   └── the disk fails, or memory towards the end ──> FAILED
  */
 enum keeper_state {
     KEEPER_RUNNING,
@@ -44,6 +44,15 @@ enum keeper_state {
  * own views are over by then. */
 #define PINNED_WAIT_US   10000
 #define PINNED_SAY_WAITS 500
+
+/* Between two tries when memory has run out, which gives others time to give some back; after how
+ * many it is said; and how many there are once the end is near. */
+#define MEMORY_WAIT_US   10000
+#define MEMORY_SAY_WAITS 100
+#define MEMORY_MAX_WAITS 100
+
+/* Merging can wait longer. */
+#define MERGE_WAIT_NS NS_PER_S
 
 struct keeper {
     struct keeper_options options;
@@ -73,14 +82,15 @@ struct turn {
     struct sealing *sealings[KEEPER_TURN_MAX];
     size_t n;
     uint64_t needed_from;
+    bool was_tried; /* it may be sealed, although that is not known */
 };
 
 static void keeper_fail(struct keeper *keeper, int r) {
     struct err_text words;
-    const char *trouble = sealed_trouble(keeper->options.sealed);
+    const struct sealed *sealed = keeper->options.sealed;
     /* SQLite has no words when it was the journal that failed. */
-    if (trouble[0])
-        err_say(&words, "%s (%s)", strerror(-r), trouble);
+    if (sealed_has_failed(sealed))
+        err_say(&words, "%s (%s)", strerror(-r), sealed_trouble(sealed));
     else
         err_say(&words, "%s", strerror(-r));
     pthread_mutex_lock(&keeper->lock);
@@ -160,8 +170,26 @@ static int seal(struct keeper *keeper, struct sealing *sealing) {
     return sealed_put_sensor(keeper->options.sealed, &sensor);
 }
 
-static int seal_turn(struct keeper *keeper, const struct turn *turn) {
-    int r = sealed_begin(keeper->options.sealed);
+/* All of a turn is sealed when the first of it is. */
+static int find_sealed(struct keeper *keeper, const struct sealing *first, bool *is_sealed) {
+    uint64_t covered = 0;
+    int r = sealed_view_begin(keeper->view);
+    if (r)
+        return err_trace(r);
+    r = sealed_view_covered(keeper->view, first->history->number, &covered);
+    sealed_view_end(keeper->view);
+    *is_sealed = covered >= first->covered;
+    return r < 0 ? err_trace(r) : 0;
+}
+
+/* Memory may run out when the transaction is committed already: then it is not to be done again. */
+static int seal_turn(struct keeper *keeper, struct turn *turn) {
+    bool is_sealed = false;
+    int r = turn->was_tried ? find_sealed(keeper, turn->sealings[0], &is_sealed) : 0;
+    if (r || is_sealed)
+        return r;
+    turn->was_tried = turn->n > 0;
+    r = sealed_begin(keeper->options.sealed);
     for (size_t i = 0; i < turn->n && r == 0; i++)
         r = seal(keeper, turn->sealings[i]);
     if (r == 0)
@@ -181,6 +209,7 @@ static bool may_want_merging(const struct sealing *sealing) {
 
 static void turn_take(struct keeper *keeper, struct turn *turn) {
     turn->n = 0;
+    turn->was_tried = false;
     turn->needed_from = keeper->open_from;
     for (struct list *link; turn->n < KEEPER_TURN_MAX && (link = list_pop(&keeper->queue));) {
         struct sealing *sealing = CONTAINER_OF(link, struct sealing, queue_link);
@@ -212,14 +241,14 @@ static void turn_done(struct keeper *keeper, const struct turn *turn) {
     }
 }
 
-static int keeper_release(struct keeper *keeper, uint64_t needed_from) {
-    int r = journal_release(keeper->options.journal, needed_from);
+static int release(struct keeper *keeper, struct turn *turn) {
+    int r = journal_release(keeper->options.journal, turn->needed_from);
     if (r == 0)
         r = journal_prepare(keeper->options.journal);
     if (r)
         return r;
     pthread_mutex_lock(&keeper->lock);
-    keeper->released = keeper->figures.released = needed_from;
+    keeper->released = keeper->figures.released = turn->needed_from;
     pthread_cond_broadcast(&keeper->changed);
     pthread_mutex_unlock(&keeper->lock);
     return 0;
@@ -259,8 +288,9 @@ static int checkpoint_when_free(struct keeper *keeper) {
 
 /* Empties the WAL now and then. A view that reads from it is waited for when it is at its limit:
  * views last as long as a page takes to read. */
-static int keeper_checkpoint(struct keeper *keeper) {
+static int empty_wal(struct keeper *keeper, struct turn *turn) {
     struct sealed_figures figures;
+    (void)turn;
     int r = note_sizes(keeper, &figures);
     if (r || figures.wal_bytes < figures.wal_limit_bytes / 4)
         return r;
@@ -268,31 +298,71 @@ static int keeper_checkpoint(struct keeper *keeper) {
     return r ? r : note_sizes(keeper, &figures);
 }
 
+/* Waits a moment for memory. False: there is no time for that any more. */
+static bool wait_for_memory(struct keeper *keeper, unsigned n_tries) {
+    if (n_tries >= MEMORY_MAX_WAITS && !keeper_has_time(keeper))
+        return false;
+    if (n_tries == MEMORY_SAY_WAITS)
+        log_warn("no memory to seal readings; trying on. What was acknowledged is in the journal");
+    usleep(MEMORY_WAIT_US);
+    return true;
+}
+
+typedef int (*step_fn)(struct keeper *keeper, struct turn *turn);
+
+/* A step of a turn, again and again while there is no memory for it. */
+static int take_step(struct keeper *keeper, struct turn *turn, step_fn step) {
+    int r;
+    for (unsigned n = 1; (r = step(keeper, turn)) == -ENOMEM; n++)
+        if (!wait_for_memory(keeper, n))
+            break;
+    return r;
+}
+
 /* Seals, or at least lets the journal go of what is not needed. */
-static int keeper_turn(struct keeper *keeper, const struct turn *turn) {
+static int keeper_turn(struct keeper *keeper, struct turn *turn) {
     if (turn->n == 0 && turn->needed_from == keeper->released)
         return 0;
-    int r = seal_turn(keeper, turn);
+    int r = take_step(keeper, turn, seal_turn);
     if (r)
         return r;
     turn_done(keeper, turn);
-    r = keeper_release(keeper, turn->needed_from);
-    return r ? r : keeper_checkpoint(keeper);
+    r = take_step(keeper, turn, release);
+    return r ? r : take_step(keeper, turn, empty_wal);
+}
+
+static bool is_at_work(const struct keeper *keeper) {
+    return keeper->state == KEEPER_RUNNING || keeper->state == KEEPER_HURRYING;
 }
 
 /* Chunks that cannot be merged stay as they are, and everything else goes on. */
 static void leave_unmerged(struct keeper *keeper, struct history *history, int r) {
-    history->is_unmergeable = r != -ENOMEM;
+    history->is_unmergeable = true;
     log_error("the chunks of sensor '%.*s' cannot be merged: %s (%s)",
               BYTES_ARGS(name_bytes(&history->id)), strerror(-r),
               sealed_view_trouble(keeper->view));
 }
 
-/* One bounded step for one sensor. */
-static int keeper_merge(struct keeper *keeper) {
+/* Until there is something to seal, or for MERGE_WAIT_NS. */
+static void put_off_merging(struct keeper *keeper, struct history *history) {
+    uint64_t until_ns = clock_monotonic_ns() + MERGE_WAIT_NS;
+    const struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
+    list_append(&keeper->to_merge, &history->to_merge);
+    pthread_mutex_lock(&keeper->lock);
+    if (is_at_work(keeper) && list_is_empty(&keeper->queue) && !keeper->is_nudged)
+        pthread_cond_clockwait(&keeper->changed, &keeper->lock, CLOCK_MONOTONIC, &until);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+/* One bounded step for one sensor. Without memory for it, its turn comes again. */
+static int keeper_merge(struct keeper *keeper, struct turn *turn) {
     struct history *history = CONTAINER_OF(list_pop(&keeper->to_merge), struct history, to_merge);
     bool did = false;
     int r = merge_step(keeper->options.sealed, keeper->view, history->number, &did);
+    if (r == -ENOMEM) {
+        put_off_merging(keeper, history);
+        return 0;
+    }
     if (r && !sealed_has_failed(keeper->options.sealed)) {
         leave_unmerged(keeper, history, r);
         return 0;
@@ -303,11 +373,7 @@ static int keeper_merge(struct keeper *keeper) {
     pthread_mutex_lock(&keeper->lock);
     keeper->figures.n_merges++;
     pthread_mutex_unlock(&keeper->lock);
-    return keeper_checkpoint(keeper);
-}
-
-static bool is_at_work(const struct keeper *keeper) {
-    return keeper->state == KEEPER_RUNNING || keeper->state == KEEPER_HURRYING;
+    return take_step(keeper, turn, empty_wal);
 }
 
 static bool may_end_the_queue(const struct keeper *keeper) {
@@ -335,7 +401,7 @@ static void *keeper_run(void *user) {
     while (keeper_next(keeper, &turn)) {
         int r = keeper_turn(keeper, &turn);
         if (r == 0 && turn.n == 0 && !list_is_empty(&keeper->to_merge))
-            r = keeper_merge(keeper);
+            r = keeper_merge(keeper, &turn);
         if (r)
             keeper_fail(keeper, r);
     }

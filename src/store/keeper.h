@@ -9,7 +9,8 @@
  * the journal go of what is sealed, prepares its next segment, merges chunks, and empties the WAL.
  *
  * It fails once and for all: then `failed` is called, on its thread, and nobody waits for it any
- * more. What it could not seal stays in memory and in the journal.
+ * more. What it could not seal stays in memory and in the journal. Want of memory is no failure: it
+ * tries again until there is some, and towards the end (keeper_hurry) for a second more.
  */
 struct keeper;
 

@@ -13,7 +13,8 @@
  * long with any size from 4096 on.
  *
  * synchronous=FULL: a commit returns when the WAL is synced. A file whose sync failed is not
- * written to again: nobody knows what of it is on the disk (`failed`).
+ * written to again: nobody knows what of it is on the disk (`failed`). Want of memory says nothing
+ * about the disk: after it SQLite goes on, and so do we.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,10 @@ int sealed_fail(struct sealed *sealed, int r) {
     if (r < 0 && !sealed->failed)
         sealed->failed = r;
     return r;
+}
+
+int sealed_fail_outside(struct sealed *sealed, int r) {
+    return r == -ENOMEM ? r : sealed_fail(sealed, r);
 }
 
 static int check_writable(struct sql *sql) {
@@ -85,7 +90,7 @@ static int sealed_prepare(struct sealed *sealed) {
     if (r == 0)
         r = sql_prepare(sql, sealed_statements, sealed->statements, SEALED_N_STATEMENTS);
     if (r == 0)
-        r = sql_number(sql, "SELECT count(*) FROM heads", &n_chunks);
+        r = sql_number(sql, SEALED_COUNT_CHUNKS, &n_chunks);
     if (r == 0)
         r = sql_number(sql, "SELECT ifnull(max(id), 0) FROM data", &sealed->last_id);
     sealed->n_chunks = (uint64_t)n_chunks;

@@ -73,8 +73,9 @@ bool sealed_has_failed(const struct sealed *sealed);
  *
  * Full disk: -ENOSPC; read-only: -EROFS; the disk's own error: -EIO; damage: -EBADMSG; -ENOMEM;
  * somebody else writes to the file: -EBUSY. After a negative return: sealed_rollback(), and the
- * store has failed: everything here but sealed_figures() gives that error from now on. A
- * transaction whose commit failed may be there after the next start, as a whole, or not. ----
+ * store has failed: everything here but sealed_figures() gives that error from now on. But for
+ * -ENOMEM, after which it may be tried again. A transaction whose commit failed may be there after
+ * the next start, as a whole, or not; after -ENOMEM it may be there at once (a view tells). ----
  */
 
 MUST_USE int sealed_begin(struct sealed *sealed);

@@ -56,13 +56,14 @@ static int sealed_shrink(struct sealed *sealed) {
 int sealed_checkpoint(struct sealed *sealed) {
     if (sealed->failed)
         return err_trace(sealed->failed);
-    return sealed_fail(sealed, sealed_shrink(sealed));
+    return sealed_fail_outside(sealed, sealed_shrink(sealed));
 }
 
 int sealed_tidy(struct sealed *sealed) {
     if (sealed->failed)
         return err_trace(sealed->failed);
-    return sealed_fail(sealed, checkpoint(sealed, SQLITE_CHECKPOINT_TRUNCATE, VIEWS_WAIT_MS));
+    return sealed_fail_outside(sealed,
+                               checkpoint(sealed, SQLITE_CHECKPOINT_TRUNCATE, VIEWS_WAIT_MS));
 }
 
 static int file_size(struct sealed *sealed, uint64_t *bytes) {

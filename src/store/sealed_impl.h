@@ -21,6 +21,7 @@
 enum sealed_statement {
     SEALED_BEGIN,
     SEALED_COMMIT,
+    SEALED_ROLLBACK,
     SEALED_PUT_SENSOR,
     SEALED_ADD_DATA,
     SEALED_ADD_HEAD,
@@ -36,15 +37,22 @@ struct sealed {
     char *path;
     char *vfs; /* NULL: the system's */
     uint64_t wal_limit_bytes;
-    int64_t last_id;          /* of a chunk: the greatest that was ever given */
-    uint64_t n_chunks;        /* committed */
-    int64_t n_chunks_added;   /* less those removed, in this transaction */
-    int failed;               /* 0, or the error that ended its life as a writer */
+    int64_t last_id;        /* of a chunk: the greatest that was ever given */
+    uint64_t n_chunks;      /* committed */
+    bool must_count;        /* n_chunks is not known: a commit may have been one */
+    int64_t n_chunks_added; /* less those removed, in this transaction */
+    int failed; /* 0; -ENOMEM until rolled back; or the error that ended its life as a writer */
     _Atomic uint32_t n_views; /* begun and not ended; any thread */
 };
+
+#define SEALED_COUNT_CHUNKS "SELECT count(*) FROM heads"
 
 /* Texts of the statements, in the order of the enum. */
 extern const char *const sealed_statements[SEALED_N_STATEMENTS];
 
-/* Notes a negative `r` as the end of the store's life as a writer, and gives `r`. */
+/* Notes a negative `r` as the end of the transaction, and of the store's life as a writer unless it
+ * is -ENOMEM; gives `r`. */
 MUST_USE int sealed_fail(struct sealed *sealed, int r);
+
+/* As sealed_fail(), outside a transaction. */
+MUST_USE int sealed_fail_outside(struct sealed *sealed, int r);

@@ -16,6 +16,7 @@
 const char *const sealed_statements[SEALED_N_STATEMENTS] = {
     [SEALED_BEGIN] = "BEGIN IMMEDIATE",
     [SEALED_COMMIT] = "COMMIT",
+    [SEALED_ROLLBACK] = "ROLLBACK", /* prepared: it may be memory that has run out */
     /* Without the number, which stays: so the index by number is left alone. */
     [SEALED_PUT_SENSOR] = ("INSERT INTO sensors(" SEALED_SENSOR_COLUMNS ") VALUES(?1,?2,?3,?4,?5)"
                            " ON CONFLICT(id) DO UPDATE SET covered = excluded.covered,"
@@ -34,12 +35,25 @@ static int run(struct sealed *sealed, enum sealed_statement statement) {
     return sealed_fail(sealed, sql_do(&sealed->sql, sealed->statements[statement]));
 }
 
+static int count_again(struct sealed *sealed) {
+    int64_t n_chunks;
+    int r = sql_number(&sealed->sql, SEALED_COUNT_CHUNKS, &n_chunks);
+    if (r)
+        return r;
+    sealed->n_chunks = (uint64_t)n_chunks;
+    sealed->must_count = false;
+    return 0;
+}
+
 int sealed_begin(struct sealed *sealed) {
     if (sealed->failed)
         return err_trace(sealed->failed);
     assert(sqlite3_get_autocommit(sealed->sql.db));
     sealed->n_chunks_added = 0;
-    return run(sealed, SEALED_BEGIN);
+    int r = sealed->must_count ? count_again(sealed) : 0;
+    if (r == 0)
+        r = sql_do(&sealed->sql, sealed->statements[SEALED_BEGIN]);
+    return sealed_fail_outside(sealed, r);
 }
 
 int sealed_commit(struct sealed *sealed) {
@@ -49,13 +63,18 @@ int sealed_commit(struct sealed *sealed) {
     int r = run(sealed, SEALED_COMMIT);
     if (r == 0)
         sealed->n_chunks += (uint64_t)sealed->n_chunks_added;
+    sealed->must_count = r == -ENOMEM;
     return r;
 }
 
 /* SQLite may have done it by itself when something failed. */
 void sealed_rollback(struct sealed *sealed) {
-    if (!sqlite3_get_autocommit(sealed->sql.db))
-        sqlite3_exec(sealed->sql.db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3 *db = sealed->sql.db;
+    struct err_text first = sealed->sql.trouble; /* what went wrong first is what counts */
+    if (!sqlite3_get_autocommit(db) && sql_do(&sealed->sql, sealed->statements[SEALED_ROLLBACK]))
+        sealed->sql.trouble = first;
+    if (sealed->failed == -ENOMEM && sqlite3_get_autocommit(db))
+        sealed->failed = 0;
 }
 
 /* Errors that came before stay: a half transaction must not be committed. */

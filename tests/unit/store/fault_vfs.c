@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,12 +91,12 @@ static size_t size_of(struct fault_file *file) {
     return (size_t)size;
 }
 
-/* The disk now holds what the file holds. (On SQLite's heap: a test that lets allocations fail does
- * not mean the disk's.) */
+/* The disk now holds what the file holds. (reallocarray() is nobody's that tests let fail: they
+ * do not mean the disk's.) */
 static void catch_up(struct fault_file *file) {
     struct shadow *shadow = file->shadow;
     size_t size = size_of(file);
-    shadow->synced = sqlite3_realloc64(shadow->synced, size + 1);
+    shadow->synced = reallocarray(shadow->synced, size + 1, 1);
     assert(shadow->synced);
     size_t to = shadow->dirty_to < size ? shadow->dirty_to : size;
     if (shadow->dirty_from < to)
@@ -177,6 +178,9 @@ static int fault_check_lock(sqlite3_file *file, int *result) {
 }
 
 static int fault_control(sqlite3_file *file, int op, void *argument) {
+    enum fault_kind kind;
+    if (op == SQLITE_FCNTL_COMMIT_PHASETWO && must_strike(FAULT_COMMITTED, &kind))
+        return SQLITE_IOERR_NOMEM;
     return file_of(file)->real->pMethods->xFileControl(file_of(file)->real, op, argument);
 }
 
@@ -282,7 +286,7 @@ static void drop_shadow(const char *path) {
     for (size_t i = 0; i < MAX_FILES; i++) {
         if (path && strcmp(state.shadows[i].path, path) != 0)
             continue;
-        sqlite3_free(state.shadows[i].synced);
+        mem_free(state.shadows[i].synced);
         state.shadows[i] = (struct shadow){0};
     }
     pthread_mutex_unlock(&state.lock);

@@ -22,7 +22,8 @@ enum fault_op {
     FAULT_TRUNCATE = 8,
     FAULT_DELETE = 16,
     FAULT_OPEN = 32,
-    FAULT_RELEASE = 64, /* a writer lets go of the WAL: what it has committed can be seen */
+    FAULT_RELEASE = 64,    /* a writer lets go of the WAL: what it has committed can be seen */
+    FAULT_COMMITTED = 128, /* it can be seen; memory runs out all the same */
     FAULT_CHANGES = FAULT_WRITE | FAULT_SYNC | FAULT_TRUNCATE | FAULT_DELETE,
 };
 

@@ -2,14 +2,12 @@
 /*
  * The whole durable backend with one operation that fails, of the journal's disk or of SQLite's:
  * it says so once, takes nothing more, and what was acknowledged is there, for readers at once and
- * after the next start. And with allocations that fail, which are no end.
+ * after the next start.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "fault_rig.h"
-#include "store/batch.h"
 #include "unit.h"
 
 enum {
@@ -185,138 +183,12 @@ static void test_a_journal_lost_before_anything_was_sealed_is_named(void **state
     rig_fini(&rig);
 }
 
-/* ---- failing allocations ---- */
-
-/* The keeper has nothing to do, so that it is the caller's allocation that fails. */
-static void start_in_peace(uint64_t seed) {
-    rig_init(&rig, seed);
-    rig.twins.disk.options.journal_limit_bytes = 0;
-    rig.twins.disk.options.memory_limit_bytes = 0;
-}
-
-static void test_opening_without_memory_fails_and_may_be_tried_again(void **state) {
-    (void)state;
-    start_in_peace(1);
-    assert_true(rig_run(&rig, 6));
-    rig_lose_power(&rig, 1);
-    for (size_t n = 1;; n++) {
-        fail_alloc_at(n);
-        int r = bench_try_open(&rig.twins.disk);
-        fail_alloc_off();
-        if (r == 0)
-            break;
-        assert_int_equal(r, -ENOMEM);
-        assert_true(rig.twins.disk.failure.text[0] != '\0');
-    }
-    twins_compare(&rig.twins);
-    bench_close(&rig.twins.disk);
-    rig_recover(&rig, 1);
-    rig_fini(&rig);
-}
-
-static void test_reading_without_memory_fails_and_may_be_tried_again(void **state) {
-    (void)state;
-    start_in_peace(2);
-    assert_true(rig_run(&rig, 20));
-    struct store_backend *backend = rig.twins.disk.backend;
-    const struct store_query query = {.sensor_id = bytes_str("attic")};
-    const struct store_filter filter = {bytes_str("*"), bytes_str("*")};
-    const struct store_range range = {1000, 1000050};
-    static struct reading page[STORE_PAGE_MAX_READINGS];
-    bool is_done = false;
-    for (size_t n = 1; !is_done; n++) {
-        struct store_cursor *cursor;
-        struct stats stats;
-        uint64_t n_sensors;
-        size_t n_page;
-        fail_alloc_at(n);
-        int opened = backend->ops->cursor_open(backend, &query, &cursor);
-        int r = opened ? opened : cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n_page);
-        int counted = backend->ops->statistics(backend, &filter, &range, &n_sensors, &stats);
-        is_done = fail_alloc_count() < n;
-        fail_alloc_off();
-        assert_true((r == 0 || r == -ENOMEM) && (counted == 0 || counted == -ENOMEM));
-        assert_true(!is_done || (r == 0 && counted == 0));
-        if (opened == 0)
-            cursor->ops->cursor_close(cursor);
-    }
-    twins_compare(&rig.twins);
-    assert_int_equal(rig.twins.disk.n_failures, 0);
-    rig_fini(&rig);
-}
-
-/* Commits a batch that is made already; what it refuses, it refuses for want of memory. */
-static struct store_outcome commit_with_failing_alloc(const struct reading *readings, size_t n,
-                                                      size_t nth) {
-    struct store_writer writer = {0};
-    struct store_batch batch, *batches[] = {&batch};
-    store_batch_init(&batch);
-    for (size_t i = 0; i < n; i++)
-        assert_int_equal(store_batch_append(&batch, &writer, &readings[i]), 0);
-    fail_alloc_at(nth);
-    rig.twins.disk.backend->ops->commit(rig.twins.disk.backend, batches, 1);
-    bool has_struck = fail_alloc_count() >= nth;
-    fail_alloc_off();
-    struct store_outcome outcome = batch.runs[0].outcome;
-    assert_int_equal(outcome.accepted + outcome.refused, n);
-    if (outcome.refused)
-        assert_int_equal(outcome.reason, STORE_REFUSED_MEMORY);
-    assert_true(outcome.refused == 0 || has_struck);
-    store_batch_fini(&batch);
-    return outcome;
-}
-
-/* Two new sensors and some readings of old ones, late ones and repeats among them. */
-static size_t make_mixed(struct reading *readings, size_t round) {
-    static char ids[2][16];
-    size_t n = 0;
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(ids[i], sizeof(ids[i]), "new-%zu-%zu", round, i);
-        for (size_t j = 0; j < 3; j++)
-            readings[n++] = (struct reading){.sensor_id = bytes_str(ids[i]),
-                                             .seconds = (int64_t)(1000 - j),
-                                             .sequence = j + 1,
-                                             .temperature = (double)j};
-    }
-    for (size_t i = 0; i < 40; i++)
-        readings[n++] = (struct reading){.sensor_id = bytes_str("attic"),
-                                         .seconds = (int64_t)(1000000 + (i * 7 + round) % 50),
-                                         .sequence = 1 + i % 9,
-                                         .temperature = (double)i / 3};
-    return n;
-}
-
-static void test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest(void **state) {
-    (void)state;
-    static struct reading readings[64];
-    start_in_peace(3);
-    assert_true(rig_run(&rig, 6));
-    bool is_done = false;
-    for (size_t round = 0; !is_done; round++) {
-        size_t n = make_mixed(readings, round);
-        struct store_outcome first = commit_with_failing_alloc(readings, n, round + 1);
-        is_done = first.refused == 0 && round > 40;
-        if (first.accepted > 0)
-            assert_int_equal(bench_commit(rig.twins.model, readings, first.accepted).duplicates,
-                             first.duplicates);
-        assert_true(twins_commit(&rig.twins, readings, n));
-    }
-    twins_compare(&rig.twins);
-    assert_int_equal(rig.twins.disk.n_failures, 0);
-    rig_lose_power(&rig, 3);
-    rig_recover(&rig, 3);
-    rig_fini(&rig);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_failing_operation_of_the_journal_loses_nothing),
         cmocka_unit_test(test_any_failing_operation_of_sqlite_loses_nothing),
         cmocka_unit_test(test_power_cut_between_two_turns_of_the_keeper_loses_nothing),
         cmocka_unit_test(test_a_journal_lost_before_anything_was_sealed_is_named),
-        cmocka_unit_test(test_opening_without_memory_fails_and_may_be_tried_again),
-        cmocka_unit_test(test_reading_without_memory_fails_and_may_be_tried_again),
-        cmocka_unit_test(test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
