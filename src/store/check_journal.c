@@ -131,11 +131,15 @@ static void tell_nameless(struct replaying *replaying) {
 
 /* ---- the whole ---- */
 
-static int journal_from(struct check *check, uint64_t *from, bool *is_known) {
-    sqlite3_stmt *row = check->statements[CHECK_JOURNAL_FROM];
+/* What store.sqlite knows of the journal. */
+static int find_known(struct check *check, struct journal_replay_job *job) {
+    sqlite3_stmt *row = check->statements[CHECK_JOURNAL_ROW];
     int r = sql_step(&check->sql, row);
-    *is_known = r == 0;
-    *from = r == 0 ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
+    job->is_known = r == 0;
+    if (r == 0) {
+        job->from = (uint64_t)sqlite3_column_int64(row, 0);
+        job->durable_to = (uint64_t)sqlite3_column_int64(row, 1);
+    }
     sqlite3_reset(row);
     if (r < 0)
         return check_unreadable(check, r, (struct check_finding){.kind = "file"});
@@ -172,7 +176,7 @@ static int replay(struct replaying *replaying, struct journal_segments *segments
     struct journal_found found = {0};
     struct journal_end end = {0};
     struct err_text *why = replaying->check->why;
-    int r = journal_from(replaying->check, &job.from, &job.is_known);
+    int r = find_known(replaying->check, &job);
     if (r)
         return r;
     r = journal_segments_find(segments);

@@ -40,7 +40,7 @@ static const char *const texts[CHECK_N_STATEMENTS] = {
         " > (?1, ?2, ?3, ?4, ?5, ?6) ORDER BY " HEAD_ORDER " LIMIT " LIMIT(STEP_CHUNKS),
     [CHECK_DATA] = "SELECT data FROM data WHERE id = ?1",
     [CHECK_STRAY_DATA] = "SELECT id FROM data WHERE id NOT IN (SELECT id FROM heads)",
-    [CHECK_JOURNAL_FROM] = "SELECT needed_from FROM journal",
+    [CHECK_JOURNAL_ROW] = "SELECT needed_from, durable_to FROM journal",
     [CHECK_NUMBER] = "SELECT number FROM sensors WHERE id = ?1",
 };
 

@@ -99,7 +99,7 @@ MUST_USE int durable_append(struct durable *durable, struct history *history,
  */
 MUST_USE int durable_seal_before(struct durable *durable, uint64_t position);
 
-/* Gives the keeper what was taken away; all of it is durable. */
+/* Gives the keeper what was taken away; all of it is durable. Between two records. */
 void durable_hand_over(struct durable *durable);
 
 /* Seals what is open and holds too much of the journal or of the memory, and hands it over. 0 or

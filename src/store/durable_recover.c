@@ -15,11 +15,11 @@
 
 struct recovery {
     struct durable *durable;
-    uint64_t journal_from; /* what lies before is sealed */
-    bool has_journal;      /* it was opened before */
-    uint64_t covered_most; /* of all sensors */
-    uint64_t n_nameless;   /* readings whose sensor's name was in a damaged place */
-    struct buf doubtful;   /* a bit for each number: it means two sensors, from here on */
+    struct sealed_journal journal; /* what was noted of it */
+    bool has_journal;              /* it was opened before */
+    uint64_t covered_most;         /* of all sensors */
+    uint64_t n_nameless;           /* readings whose sensor's name was in a damaged place */
+    struct buf doubtful;           /* a bit for each number: it means two sensors, from here on */
 };
 
 /* ---- numbers that mean two sensors ---- */
@@ -81,7 +81,7 @@ static int recover_sealed(struct recovery *recovery) {
         return r;
     r = sealed_view_begin(view);
     if (r == 0)
-        r = sealed_view_journal_from(view, &recovery->journal_from);
+        r = sealed_view_journal(view, &recovery->journal);
     recovery->has_journal = r == 0;
     if (r == 0 || r == SEALED_E_NONE)
         r = sealed_view_each_sensor(view, recover_sensor, recovery);
@@ -180,7 +180,8 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
     const struct journal_options options = {
         .files = durable->files,
         .segment_bytes = limit / STORE_JOURNAL_SEGMENTS,
-        .from = recovery->journal_from,
+        .from = recovery->journal.needed_from,
+        .durable_to = recovery->journal.durable_to,
         .is_known = recovery->has_journal,
         .at_least = recovery->covered_most,
     };
@@ -194,14 +195,16 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
     return r;
 }
 
-/* Notes at the first opening that there is a journal, so that its loss is seen. */
+/* Notes that there is a journal and up to where, so that its loss is seen. */
 static int note_journal(const struct recovery *recovery, struct err_text *why) {
     struct sealed *sealed = recovery->durable->sealed;
-    if (recovery->has_journal)
+    struct sealed_journal journal = recovery->journal;
+    journal.durable_to = journal_position(recovery->durable->journal);
+    if (recovery->has_journal && journal.durable_to == recovery->journal.durable_to)
         return 0;
     int r = sealed_begin(sealed);
     if (r == 0)
-        r = sealed_put_journal_from(sealed, recovery->journal_from);
+        r = sealed_put_journal(sealed, &journal);
     if (r == 0)
         r = sealed_commit(sealed);
     if (r) {

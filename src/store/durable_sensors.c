@@ -124,8 +124,9 @@ int durable_seal_before(struct durable *durable, uint64_t position) {
 
 void durable_hand_over(struct durable *durable) {
     const struct history *oldest = oldest_of(durable);
-    uint64_t open_from = oldest ? oldest->oldest : journal_position(durable->journal);
-    keeper_give(durable->keeper, &durable->detached, open_from);
+    uint64_t durable_to = journal_position(durable->journal);
+    uint64_t open_from = oldest ? oldest->oldest : durable_to;
+    keeper_give(durable->keeper, &durable->detached, open_from, durable_to);
 }
 
 /* Half the journal's limit is for what is open; the rest for what the keeper has in hand, spare

@@ -125,6 +125,7 @@ int journal_open(const struct journal_options *options, const struct journal_rep
         .segments = &journal->segments,
         .from = options->from,
         .at_least = options->at_least,
+        .durable_to = options->durable_to,
         .is_known = options->is_known,
         .replay = replay,
     };

@@ -28,6 +28,8 @@ struct journal_options {
     uint64_t from;
     /* New records get positions from here on at least, whatever is found. */
     uint64_t at_least;
+    /* What was on the disk before: that it ends earlier is told. 0: nothing is known. */
+    uint64_t durable_to;
     /* It was opened before, so it has files: their loss is told even when nothing else tells it. */
     bool is_known;
 };

@@ -39,6 +39,7 @@ struct replayer {
     uint8_t *image; /* of its file */
     size_t image_bytes, image_cap;
     bool has_bad_sector;
+    bool has_dropped;   /* a last segment that was never used, or is empty now */
     uint64_t known_end; /* position up to which there are records, if anything tells; else 0 */
     /* readings that are not told yet */
     struct kept batch[BATCH_READINGS];
@@ -135,16 +136,24 @@ static void note_missing_start(struct replayer *replayer, uint64_t base) {
 }
 
 /*
- * A journal has a file from its first opening on. What is sealed was in it before: one that ends
- * earlier has lost files. One with spare files alone does not tell where it ends.
+ * A journal has a file from its first opening on. What is sealed was in it before, and up to where
+ * it was on the disk is noted now and then: one that ends earlier has lost what lies between. One
+ * with spare files alone does not tell where it ends: its last may be gone because it was never
+ * used.
  */
 static void note_missing_end(struct replayer *replayer, uint64_t at_least) {
     const struct journal_segments *segments = replayer->job->segments;
     uint64_t end = replayer->end->position;
-    bool tells_end = !list_is_empty(&segments->in_use) || end > 0;
+    uint64_t durable_to = replayer->job->durable_to;
+    bool tells_end = !list_is_empty(&segments->in_use) || replayer->has_dropped;
     struct err_text words;
     if (segments->n_found == 0 && (at_least > 0 || replayer->job->is_known))
         err_say(&words, "all its files are missing");
+    else if (tells_end && durable_to > end)
+        err_say(&words,
+                "its last records are missing: it ends at %" PRIu64
+                ", and was on the disk up to %" PRIu64,
+                end, durable_to);
     else if (tells_end && at_least > end)
         err_say(&words, "its last files are missing: it ends at %" PRIu64 ", before what is sealed",
                 end);
@@ -385,6 +394,7 @@ static int drop_unused(struct replayer *replayer, uint64_t *known_end) {
     if (r != REPLAY_E_UNUSED)
         return 0;
     *known_end = replayer->end->position = last->base;
+    replayer->has_dropped = true;
     journal_segments_drop_last(replayer->job->segments);
     return 0;
 }
@@ -423,6 +433,8 @@ int journal_replay_all(const struct journal_replay_job *job, struct journal_foun
     int r = replay_from(replayer);
     mem_free(replayer->image);
     uint64_t at_least = job->from > job->at_least ? job->from : job->at_least;
+    if (job->durable_to > at_least)
+        at_least = job->durable_to;
     if (r == 0)
         note_missing_end(replayer, at_least);
     if (r == 0 && at_least > end->position) {

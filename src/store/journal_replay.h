@@ -18,7 +18,8 @@ struct journal_replay_job {
     struct journal_segments *segments;
     uint64_t from;
     uint64_t at_least; /* the position at the end is no less */
-    bool is_known;     /* as in journal_options */
+    uint64_t durable_to;
+    bool is_known; /* as in journal_options */
     const struct journal_replay *replay;
 };
 

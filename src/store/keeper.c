@@ -63,25 +63,27 @@ struct keeper {
     enum keeper_state state;
     struct list queue;  /* sealings that wait */
     struct list minima; /* of these, each that is older than all behind it */
-    uint64_t open_from;
-    bool is_nudged;     /* the thread shall look whether the journal can let go of something */
-    uint64_t nudged_at; /* the open_from at that time */
+    uint64_t open_from, durable_to;
+    bool is_nudged; /* the thread shall look whether the journal can let go of something, and note
+                       up to where it is on the disk */
+    uint64_t nudged_at; /* the durable_to at that time */
     uint64_t end_ns;    /* STOPPING: no turn begins after this */
     struct keeper_figures figures;
 
     /* the thread's own */
     uint64_t released;
+    uint64_t noted;           /* the durable_to that SQLite has */
     struct sealed_view *view; /* for merging */
     struct list to_merge;     /* histories */
     struct kept readings[CHUNK_MAX_READINGS], scratch[CHUNK_MAX_READINGS];
 };
 
-/* What one turn has in hand: the first sealings of the queue, and from which position on the
- * journal is needed once they are sealed. */
+/* What one turn has in hand: the first sealings of the queue, and what is to be noted of the
+ * journal once they are sealed. */
 struct turn {
     struct sealing *sealings[KEEPER_TURN_MAX];
     size_t n;
-    uint64_t needed_from;
+    struct sealed_journal journal;
     bool was_tried; /* it may be sealed, although that is not known */
 };
 
@@ -193,7 +195,7 @@ static int seal_turn(struct keeper *keeper, struct turn *turn) {
     for (size_t i = 0; i < turn->n && r == 0; i++)
         r = seal(keeper, turn->sealings[i]);
     if (r == 0)
-        r = sealed_put_journal_from(keeper->options.sealed, turn->needed_from);
+        r = sealed_put_journal(keeper->options.sealed, &turn->journal);
     if (r == 0)
         r = sealed_commit(keeper->options.sealed);
     if (r)
@@ -210,7 +212,7 @@ static bool may_want_merging(const struct sealing *sealing) {
 static void turn_take(struct keeper *keeper, struct turn *turn) {
     turn->n = 0;
     turn->was_tried = false;
-    turn->needed_from = keeper->open_from;
+    turn->journal = (struct sealed_journal){keeper->open_from, keeper->durable_to};
     for (struct list *link; turn->n < KEEPER_TURN_MAX && (link = list_pop(&keeper->queue));) {
         struct sealing *sealing = CONTAINER_OF(link, struct sealing, queue_link);
         list_unlink(&sealing->minima_link);
@@ -219,8 +221,8 @@ static void turn_take(struct keeper *keeper, struct turn *turn) {
     if (list_is_empty(&keeper->minima))
         return;
     struct sealing *oldest = CONTAINER_OF(keeper->minima.next, struct sealing, minima_link);
-    if (oldest->oldest < turn->needed_from)
-        turn->needed_from = oldest->oldest;
+    if (oldest->oldest < turn->journal.needed_from)
+        turn->journal.needed_from = oldest->oldest;
 }
 
 /* Counts what was sealed, and tells its sensors. */
@@ -242,13 +244,13 @@ static void turn_done(struct keeper *keeper, const struct turn *turn) {
 }
 
 static int release(struct keeper *keeper, struct turn *turn) {
-    int r = journal_release(keeper->options.journal, turn->needed_from);
+    int r = journal_release(keeper->options.journal, turn->journal.needed_from);
     if (r == 0)
         r = journal_prepare(keeper->options.journal);
     if (r)
         return r;
     pthread_mutex_lock(&keeper->lock);
-    keeper->released = keeper->figures.released = turn->needed_from;
+    keeper->released = keeper->figures.released = turn->journal.needed_from;
     pthread_cond_broadcast(&keeper->changed);
     pthread_mutex_unlock(&keeper->lock);
     return 0;
@@ -321,11 +323,14 @@ static int take_step(struct keeper *keeper, struct turn *turn, step_fn step) {
 
 /* Seals, or at least lets the journal go of what is not needed. */
 static int keeper_turn(struct keeper *keeper, struct turn *turn) {
-    if (turn->n == 0 && turn->needed_from == keeper->released)
+    bool has_news =
+        turn->journal.needed_from != keeper->released || turn->journal.durable_to != keeper->noted;
+    if (turn->n == 0 && !has_news)
         return 0;
     int r = take_step(keeper, turn, seal_turn);
     if (r)
         return r;
+    keeper->noted = turn->journal.durable_to;
     turn_done(keeper, turn);
     r = take_step(keeper, turn, release);
     return r ? r : take_step(keeper, turn, empty_wal);
@@ -376,8 +381,9 @@ static int keeper_merge(struct keeper *keeper, struct turn *turn) {
     return take_step(keeper, turn, empty_wal);
 }
 
-static bool may_end_the_queue(const struct keeper *keeper) {
-    return keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue) &&
+static bool may_end_its_work(const struct keeper *keeper) {
+    bool has_more = !list_is_empty(&keeper->queue) || keeper->durable_to != keeper->noted;
+    return keeper->state == KEEPER_STOPPING && has_more &&
            keeper->options.now_ns() < keeper->end_ns;
 }
 
@@ -387,7 +393,7 @@ static bool keeper_next(struct keeper *keeper, struct turn *turn) {
     while (is_at_work(keeper) && list_is_empty(&keeper->queue) && !keeper->is_nudged &&
            list_is_empty(&keeper->to_merge))
         pthread_cond_wait(&keeper->changed, &keeper->lock);
-    bool goes_on = is_at_work(keeper) || may_end_the_queue(keeper);
+    bool goes_on = is_at_work(keeper) || may_end_its_work(keeper);
     if (goes_on)
         turn_take(keeper, turn);
     keeper->is_nudged = false;
@@ -476,7 +482,8 @@ static void note_minimum(struct keeper *keeper, struct sealing *sealing) {
     list_append(&keeper->minima, &sealing->minima_link);
 }
 
-void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from) {
+void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from,
+                 uint64_t durable_to) {
     pthread_mutex_lock(&keeper->lock);
     LIST_FOR_EACH (link, sealings) {
         struct sealing *sealing = CONTAINER_OF(link, struct sealing, queue_link);
@@ -487,9 +494,10 @@ void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_fro
     bool has_more = !list_is_empty(sealings);
     list_move_all(&keeper->queue, sealings);
     keeper->open_from = open_from;
-    if (has_more || open_from - keeper->nudged_at >= KEEPER_NUDGE_BYTES) {
+    keeper->durable_to = durable_to;
+    if (has_more || durable_to - keeper->nudged_at >= KEEPER_NUDGE_BYTES) {
         keeper->is_nudged = true;
-        keeper->nudged_at = open_from;
+        keeper->nudged_at = durable_to;
         pthread_cond_broadcast(&keeper->changed);
     }
     keeper->figures.n_waits += keeper->figures.n_queue > KEEPER_QUEUE_MAX;

@@ -46,10 +46,11 @@ void keeper_free(struct keeper *keeper, uint64_t patience_ns);
 
 /*
  * Gives it the sealings of a list (linked by queue_link, durable all of them), and says that no
- * other reading before the position `open_from` is needed in the journal. Waits while more than
- * KEEPER_QUEUE_MAX sealings are in its hands.
+ * other reading before the position `open_from` is needed in the journal, which is on the disk up
+ * to `durable_to`. Waits while more than KEEPER_QUEUE_MAX sealings are in its hands.
  */
-void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from);
+void keeper_give(struct keeper *keeper, struct list *sealings, uint64_t open_from,
+                 uint64_t durable_to);
 
 /* Whether keeper_give() would wait for long. */
 bool keeper_is_behind(struct keeper *keeper);

@@ -87,9 +87,14 @@ void sealed_rollback(struct sealed *sealed);
  */
 MUST_USE int sealed_put_sensor(struct sealed *sealed, const struct sealed_sensor *sensor);
 
-/* From which position on the journal is needed: what lies before it is sealed with this
- * transaction. */
-MUST_USE int sealed_put_journal_from(struct sealed *sealed, uint64_t position);
+/* What is known of the journal. */
+struct sealed_journal {
+    uint64_t needed_from; /* position from which on it is needed: what lies before is sealed */
+    uint64_t durable_to;  /* position up to which it was on the disk, at least */
+};
+
+/* With this transaction. */
+MUST_USE int sealed_put_journal(struct sealed *sealed, const struct sealed_journal *journal);
 
 /* Adds a chunk; sets the head's id, n_bytes and crc. */
 MUST_USE int sealed_add(struct sealed *sealed, struct sealed_head *head, struct bytes data);
@@ -150,7 +155,7 @@ MUST_USE int sealed_view_each_sensor(struct sealed_view *view, sealed_sensor_fn 
 MUST_USE int sealed_view_covered(struct sealed_view *view, uint32_t sensor, uint64_t *covered);
 
 /* As it was put last. 0 or SEALED_E_NONE: it never was. */
-MUST_USE int sealed_view_journal_from(struct sealed_view *view, uint64_t *position);
+MUST_USE int sealed_view_journal(struct sealed_view *view, struct sealed_journal *journal);
 
 struct sealed_range {
     uint32_t sensor;

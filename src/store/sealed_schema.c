@@ -8,7 +8,8 @@
  *            that a range of time is one stretch of the table. Statistics over a range read this
  *            and little else.
  *   data     the chunk's bytes, by its id.
- *   journal  one row: from which position on the journal is needed.
+ *   journal  one row: from which position on the journal is needed, and up to where it was on the
+ *            disk when the row was written.
  *
  * Every row has a CRC over all its values, and a head has one more over the chunk's bytes:
  * a file that still opens may be damaged all the same.
@@ -46,7 +47,10 @@ static const char version_1[] =
     "CREATE TABLE data(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
     "CREATE TABLE journal(id INTEGER PRIMARY KEY CHECK(id = 0), needed_from INTEGER NOT NULL);";
 
-static const char *const steps[] = {version_1};
+static const char version_2[] =
+    "ALTER TABLE journal ADD COLUMN durable_to INTEGER NOT NULL DEFAULT 0";
+
+static const char *const steps[] = {version_1, version_2};
 
 const struct sealed_schema sealed_schema = {steps, ARRAY_LEN(steps)};
 

@@ -27,7 +27,7 @@ enum view_statement {
     VIEW_END,
     VIEW_SENSORS,
     VIEW_COVERED,
-    VIEW_JOURNAL_FROM,
+    VIEW_JOURNAL,
     VIEW_MAINS,
     VIEW_MAINS_LAST,
     VIEW_MAINS_BACK,
@@ -42,7 +42,7 @@ static const char *const texts[VIEW_N_STATEMENTS] = {
     [VIEW_END] = "COMMIT",
     [VIEW_SENSORS] = "SELECT " SEALED_SENSOR_COLUMNS " FROM sensors ORDER BY id",
     [VIEW_COVERED] = "SELECT " SEALED_SENSOR_COLUMNS " FROM sensors WHERE number = ?1",
-    [VIEW_JOURNAL_FROM] = "SELECT needed_from FROM journal",
+    [VIEW_JOURNAL] = "SELECT needed_from, durable_to FROM journal",
     [VIEW_MAINS] = "SELECT " SEALED_HEAD_COLUMNS " FROM heads WHERE sensor = ?1 AND is_late = 0"
                    " AND (last_seconds, last_nanos) >= (?2, ?3)"
                    " ORDER BY last_seconds, last_nanos, rank, id",
@@ -182,10 +182,14 @@ int sealed_view_covered(struct sealed_view *view, uint32_t sensor, uint64_t *cov
     return 0;
 }
 
-int sealed_view_journal_from(struct sealed_view *view, uint64_t *position) {
-    sqlite3_stmt *row = view_use(view, VIEW_JOURNAL_FROM);
+int sealed_view_journal(struct sealed_view *view, struct sealed_journal *journal) {
+    sqlite3_stmt *row = view_use(view, VIEW_JOURNAL);
     int r = sql_step(&view->sql, row);
-    *position = r == 0 ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
+    *journal = (struct sealed_journal){0};
+    if (r == 0) {
+        journal->needed_from = (uint64_t)sqlite3_column_int64(row, 0);
+        journal->durable_to = (uint64_t)sqlite3_column_int64(row, 1);
+    }
     sqlite3_reset(row);
     return r == SQL_E_DONE ? SEALED_E_NONE : r;
 }

@@ -27,8 +27,8 @@ const char *const sealed_statements[SEALED_N_STATEMENTS] = {
     [SEALED_REMOVE_HEAD] = "DELETE FROM heads WHERE sensor = ?1 AND is_late = ?2"
                            " AND last_seconds = ?3 AND last_nanos = ?4 AND rank = ?5 AND id = ?6",
     [SEALED_REMOVE_DATA] = "DELETE FROM data WHERE id = ?1",
-    [SEALED_PUT_JOURNAL_FROM] = "INSERT INTO journal(id, needed_from) VALUES(0, ?1)"
-                                " ON CONFLICT(id) DO UPDATE SET needed_from = ?1",
+    [SEALED_PUT_JOURNAL] = "INSERT INTO journal(id, needed_from, durable_to) VALUES(0, ?1, ?2)"
+                           " ON CONFLICT(id) DO UPDATE SET needed_from = ?1, durable_to = ?2",
 };
 
 static int run(struct sealed *sealed, enum sealed_statement statement) {
@@ -92,12 +92,14 @@ int sealed_put_sensor(struct sealed *sealed, const struct sealed_sensor *sensor)
     return run(sealed, SEALED_PUT_SENSOR);
 }
 
-int sealed_put_journal_from(struct sealed *sealed, uint64_t position) {
+int sealed_put_journal(struct sealed *sealed, const struct sealed_journal *journal) {
     int r = check_open(sealed);
     if (r)
         return err_trace(r);
-    sqlite3_bind_int64(sealed->statements[SEALED_PUT_JOURNAL_FROM], 1, (int64_t)position);
-    return run(sealed, SEALED_PUT_JOURNAL_FROM);
+    sqlite3_stmt *row = sealed->statements[SEALED_PUT_JOURNAL];
+    sqlite3_bind_int64(row, 1, (int64_t)journal->needed_from);
+    sqlite3_bind_int64(row, 2, (int64_t)journal->durable_to);
+    return run(sealed, SEALED_PUT_JOURNAL);
 }
 
 /* Completes the head and adds its row; the data is there. */

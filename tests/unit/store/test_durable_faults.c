@@ -183,12 +183,98 @@ static void test_a_journal_lost_before_anything_was_sealed_is_named(void **state
     rig_fini(&rig);
 }
 
+/* The journal's newest file, which holds all there is, cut to `size`. */
+static void cut_journal(uint64_t size) {
+    struct files *files = fake_disk_files(rig.disk);
+    const char *newest = NULL, *name;
+    struct file *file;
+    for (size_t i = 0; (name = fake_disk_name(rig.disk, i)); i++)
+        newest = strstr(name, "spare") ? newest : name;
+    assert_int_equal(files->ops->open(files, newest, FILES_WRITE, &file), 0);
+    assert_int_equal(file->ops->truncate(file, size), 0);
+    file->ops->close(file);
+    fake_disk_settle(rig.disk);
+}
+
+static void write_attic(size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const struct reading reading = {
+            .sensor_id = bytes_str("attic"), .seconds = (int64_t)(1000 + i), .temperature = 1};
+        assert_int_equal(bench_commit(rig.twins.disk.backend, &reading, 1).accepted, 1);
+    }
+}
+
+/* After a clean end or a start that has noted it; nothing is sealed in the second case. */
+static void test_a_journal_file_that_was_cut_short_is_named(void **state) {
+    (void)state;
+    static const uint64_t sizes[] = {0, 4096, 4096 + 100};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+        bool is_clean = i % 2;
+        rig_init(&rig, 1);
+        bench_open(&rig.twins.disk);
+        write_attic(20);
+        if (is_clean)
+            bench_close(&rig.twins.disk);
+        else
+            rig_lose_power(&rig, 1);
+        bench_open(&rig.twins.disk);
+        assert_int_equal(rig_n_damage_lines(), 0);
+        rig_lose_power(&rig, 2);
+        cut_journal(sizes[i / 2]);
+        bench_open(&rig.twins.disk);
+        assert_int_equal(rig_n_damage_lines(), 1);
+        uint64_t n = bench_count(rig.twins.disk.backend, "attic");
+        assert_true(is_clean ? n == 20 : n < 20);
+        write_attic(5); /* it goes on, behind what is missing */
+        rig_lose_power(&rig, 3);
+        bench_open(&rig.twins.disk);
+        assert_int_equal(bench_count(rig.twins.disk.backend, "attic"), n + 5);
+        rig_fini(&rig);
+    }
+}
+
+/* A commit of some 50 KB of the journal, of so many sensors that none has a full chunk. */
+static void write_many(size_t round) {
+    static struct reading readings[4000];
+    static char ids[400][16];
+    for (size_t i = 0; i < ARRAY_LEN(readings); i++) {
+        char *id = ids[i % ARRAY_LEN(ids)];
+        snprintf(id, sizeof(ids[0]), "many-%zu", i % ARRAY_LEN(ids));
+        readings[i] = (struct reading){.sensor_id = bytes_str(id),
+                                       .seconds = (int64_t)(1000 * round + i),
+                                       .temperature = random_unit(&rig.twins.random)};
+    }
+    bench_commit(rig.twins.disk.backend, readings, ARRAY_LEN(readings));
+}
+
+/* The server is killed before anything was sealed. */
+static void test_up_to_where_the_journal_is_on_the_disk_is_noted_as_it_grows(void **state) {
+    (void)state;
+    rig_init(&rig, 1);
+    rig.twins.disk.options.journal_limit_bytes = 0;
+    rig.twins.disk.options.memory_limit_bytes = 0;
+    bench_open(&rig.twins.disk);
+    fault_vfs_arm(&(struct fault){.ops = FAULT_SYNC});
+    for (size_t round = 0; fault_vfs_count() == 0; round++) {
+        write_many(round);
+        assert_true(round < 200);
+    }
+    rig_lose_power(&rig, 1);
+    cut_journal(4096);
+    bench_open(&rig.twins.disk);
+    assert_int_equal(rig_n_damage_lines(), 1);
+    assert_int_equal(bench_count(rig.twins.disk.backend, "*"), 0);
+    rig_fini(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_failing_operation_of_the_journal_loses_nothing),
         cmocka_unit_test(test_any_failing_operation_of_sqlite_loses_nothing),
         cmocka_unit_test(test_power_cut_between_two_turns_of_the_keeper_loses_nothing),
         cmocka_unit_test(test_a_journal_lost_before_anything_was_sealed_is_named),
+        cmocka_unit_test(test_a_journal_file_that_was_cut_short_is_named),
+        cmocka_unit_test(test_up_to_where_the_journal_is_on_the_disk_is_noted_as_it_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -551,10 +551,38 @@ static void test_a_newer_version_is_refused_with_both_numbers(void **state) {
     box_close(&box);
     run_raw(&box, "PRAGMA user_version = 41");
     assert_refused(&box, -EPROTONOSUPPORT, "version 41");
-    assert_refused(&box, -EPROTONOSUPPORT, "up to 1:");
-    run_raw(&box, "PRAGMA user_version = 1");
+    assert_refused(&box, -EPROTONOSUPPORT, "up to 2:");
+    run_raw(&box, "PRAGMA user_version = 2");
     assert_int_equal(box_open(&box), 0);
     assert_int_equal(mains(&box, &all, false).n, 1);
+    box_fini(&box);
+}
+
+static struct sealed_journal journal_of(struct sealed_box *box) {
+    struct sealed_journal journal;
+    assert_int_equal(sealed_view_begin(box->view), 0);
+    assert_int_equal(sealed_view_journal(box->view, &journal), 0);
+    sealed_view_end(box->view);
+    return journal;
+}
+
+/* Version 1 did not note up to where the journal was on the disk. */
+static void test_a_file_of_version_1_is_brought_up_to_date(void **state) {
+    (void)state;
+    struct sealed_box box;
+    struct sealed_range all = everything_of(1);
+    box_init(&box, NULL);
+    add_main(&box, 1, 1, 2);
+    assert_int_equal(sealed_begin(box.sealed), 0);
+    assert_int_equal(sealed_put_journal(box.sealed, &(struct sealed_journal){7, 9}), 0);
+    assert_int_equal(sealed_commit(box.sealed), 0);
+    assert_int_equal(journal_of(&box).durable_to, 9);
+    box_close(&box);
+    run_raw(&box, "ALTER TABLE journal DROP COLUMN durable_to; PRAGMA user_version = 1");
+    assert_int_equal(box_open(&box), 0);
+    assert_int_equal(mains(&box, &all, false).n, 1);
+    assert_int_equal(journal_of(&box).needed_from, 7);
+    assert_int_equal(journal_of(&box).durable_to, 0);
     box_fini(&box);
 }
 
@@ -735,6 +763,7 @@ int main(void) {
         cmocka_unit_test(test_closing_leaves_the_wal_for_the_next_start),
         cmocka_unit_test(test_files_are_for_their_owner_only),
         cmocka_unit_test(test_a_newer_version_is_refused_with_both_numbers),
+        cmocka_unit_test(test_a_file_of_version_1_is_brought_up_to_date),
         cmocka_unit_test(test_files_of_others_are_refused_and_left_alone),
         cmocka_unit_test(test_damaged_data_is_found_by_its_crc),
         cmocka_unit_test(test_a_damaged_row_is_found_by_its_crc),

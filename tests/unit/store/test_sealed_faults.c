@@ -339,8 +339,14 @@ static void test_a_first_start_may_fail_at_any_moment(void **state) {
             continue;
 }
 
-static const char *const later_steps[] = {
-    NULL, /* never run: the file has version 1 */
+enum {
+    VERSION = 2, /* that the file has */
+    LATER_VERSION = 4,
+};
+
+static const char *const later_steps[LATER_VERSION] = {
+    NULL, /* never run, as the next */
+    NULL,
     "CREATE TABLE extra(a); INSERT INTO extra SELECT data FROM data",
     "ALTER TABLE sensors ADD COLUMN color TEXT; DELETE FROM data WHERE id % 2 = 0",
 };
@@ -361,7 +367,7 @@ static int migrate(struct script *script, const struct fault *fault) {
     assert_int_equal(sql_run(&sql, "PRAGMA synchronous = FULL; PRAGMA cache_size = 5"), 0);
     int r = sealed_schema_identify(&sql, &later, &version);
     if (r == 0)
-        assert_int_equal(version, 1);
+        assert_int_equal(version, VERSION);
     fault_vfs_arm(fault);
     if (r == 0)
         r = sealed_schema_update(&sql, &later, version);
@@ -376,7 +382,7 @@ static int64_t version_of(struct script *script) {
     int64_t version;
     assert_int_equal(sql_open(&sql, &options), 0);
     assert_int_equal(sealed_schema_identify(&sql, &later, &version), 0);
-    assert_int_equal(count_tables(&sql), version == 1 ? 4 : 5);
+    assert_int_equal(count_tables(&sql), version == VERSION ? 4 : 5);
     sql_close(&sql);
     return version;
 }
@@ -393,14 +399,14 @@ static bool check_migration(const struct fault *fault, uint64_t seed) {
     fault_vfs_disarm();
     int64_t version = version_of(&script);
     if (r == 0)
-        assert_int_equal(version, 3);
+        assert_int_equal(version, LATER_VERSION);
     else if (fault->kind != FAULT_POWER)
         assert_true(has_struck);
-    if (version == 1) {
+    if (version == VERSION) {
         assert_int_equal(box_open(&script.box), 0);
         assert_int_equal(check_state(script.box.view), N_TRANSACTIONS);
         assert_int_equal(migrate(&script, &(struct fault){0}), 0);
-        assert_int_equal(version_of(&script), 3);
+        assert_int_equal(version_of(&script), LATER_VERSION);
     }
     script_fini(&script);
     return has_struck;
