@@ -365,6 +365,78 @@ static void test_an_open_cursor_pins_neither_journal_nor_wal(void **state) {
     bench_fini(&bench);
 }
 
+enum {
+    HOUR_S = 3600,
+    HOUR_SENSORS = 100,
+    HOUR_MEMORY_BYTES = 128 * 1024,
+    HOUR_WAL_BYTES = 8 * 1024 * 1024,
+};
+
+/* A second's readings, one of each sensor. */
+static void write_second(struct durable_bench *bench, uint64_t second) {
+    static struct reading readings[HOUR_SENSORS];
+    static char ids[HOUR_SENSORS][16];
+    for (size_t i = 0; i < HOUR_SENSORS; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "hour-%zu", i);
+        readings[i] = (struct reading){
+            .sensor_id = bytes_str(ids[i]),
+            .temperature = (double)((second * 7919 + i) % 3000) / 100,
+            .seconds = (int64_t)second,
+            .sequence = second,
+        };
+    }
+    assert_int_equal(bench_commit(bench->backend, readings, HOUR_SENSORS).accepted, HOUR_SENSORS);
+}
+
+static void assert_within_limits(struct durable_bench *bench) {
+    struct store_figures figures;
+    bench->backend->ops->figures(bench->backend, &figures);
+    assert_true(figures.disk.journal_bytes <= STORE_JOURNAL_LIMIT_MIN_BYTES);
+    assert_true(figures.disk.wal_bytes < HOUR_WAL_BYTES);
+    assert_true(figures.disk.open_bytes <= HOUR_MEMORY_BYTES);
+    assert_true(figures.disk.n_sealings_waiting <= KEEPER_QUEUE_MAX + HOUR_SENSORS);
+    assert_true(figures.memory_bytes <= HOUR_MEMORY_BYTES + (KEEPER_QUEUE_MAX << 10));
+}
+
+/* Its second page is asked for when the hour is over. */
+static void test_an_hour_beside_a_reader_that_never_reads_stays_within_all_limits(void **state) {
+    (void)state;
+    struct durable_bench bench;
+    struct fake_disk *disk = fake_disk_new();
+    const struct store_query query = {.sensor_id = bytes_str("hour-7")};
+    struct store_cursor *cursor = NULL;
+    struct reading page[10];
+    size_t n, n_read = 0;
+    fault_vfs_register(); /* which fails nothing here, and costs no syncs */
+    fault_vfs_forget();
+    bench_init(&bench);
+    bench.options.files = fake_disk_files(disk);
+    bench.options.vfs = FAULT_VFS;
+    bench.options.journal_limit_bytes = STORE_JOURNAL_LIMIT_MIN_BYTES;
+    bench.options.memory_limit_bytes = HOUR_MEMORY_BYTES;
+    bench.options.wal_limit_bytes = HOUR_WAL_BYTES;
+    bench_open(&bench);
+    for (uint64_t second = 1; second <= HOUR_S; second++) {
+        write_second(&bench, second);
+        assert_within_limits(&bench);
+        if (second != 60)
+            continue;
+        assert_int_equal(bench.backend->ops->cursor_open(bench.backend, &query, &cursor), 0);
+        assert_int_equal(cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n_read), 0);
+    }
+    do {
+        assert_int_equal(cursor->ops->cursor_next(cursor, page, ARRAY_LEN(page), &n), 0);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(page[i].sequence, ++n_read);
+    } while (n > 0);
+    assert_int_equal(n_read, 60);
+    cursor->ops->cursor_close(cursor);
+    assert_int_equal(bench_count(bench.backend, "hour-*"), HOUR_S * HOUR_SENSORS);
+    bench_fini(&bench);
+    fault_vfs_forget();
+    fake_disk_free(disk);
+}
+
 /* ---- repeats ---- */
 
 /* Rows of three sensors, the second late by then, in pieces; all of it again and again. */
@@ -648,6 +720,7 @@ int main(void) {
         cmocka_unit_test(test_readers_see_a_row_without_holes_while_it_grows),
         cmocka_unit_test(test_each_reading_is_there_once_while_its_chunk_is_sealed),
         cmocka_unit_test(test_an_open_cursor_pins_neither_journal_nor_wal),
+        cmocka_unit_test(test_an_hour_beside_a_reader_that_never_reads_stays_within_all_limits),
         cmocka_unit_test(test_repeats_are_found_over_seals_merges_and_restarts),
         cmocka_unit_test(test_few_chunks_cover_an_instant_once_merging_is_done),
         cmocka_unit_test(test_a_directory_in_use_is_refused_with_the_other_process),
