@@ -40,7 +40,7 @@ test: test-packages
 	@tests/run
 
 test-long: test-packages
-	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 tests/run --repeat 5
+	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
 
 check: test-packages
 	@tools/check

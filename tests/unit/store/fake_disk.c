@@ -50,7 +50,9 @@ struct fake_disk {
     size_t n_changes;
     size_t n_ops[FAKE_N_OPS + 1];
     struct fake_fault fault;
-    size_t n_to_fault; /* 0: none is set */
+    size_t n_to_fault;   /* 0: none is set */
+    bool tears;          /* of a write that fails, only the second half is done */
+    void (*delay)(void); /* instead of failing */
     bool is_off;
     struct power *power;   /* NULL: its own */
     struct node *bad_node; /* cannot be read at: */
@@ -210,6 +212,12 @@ static int begin(struct fake_disk *disk, enum fake_op op, size_t *done_bytes) {
     bool is_meant = disk->fault.op == op || disk->fault.op == FAKE_N_OPS;
     if (disk->n_to_fault == 0 || !is_meant || --disk->n_to_fault > 0)
         return 0;
+    if (disk->delay) {
+        pthread_mutex_unlock(&disk->lock);
+        disk->delay();
+        pthread_mutex_lock(&disk->lock);
+        return 0;
+    }
     disk->is_off = disk->fault.is_lasting;
     if (*done_bytes > disk->fault.done_bytes)
         *done_bytes = disk->fault.done_bytes;
@@ -285,12 +293,15 @@ static int fake_write(struct file *base, uint64_t at, const void *from, size_t s
     struct fake_file *file = fake_of(base);
     size_t done = size;
     int r = begin(file->disk, FAKE_WRITE, &done);
+    size_t skipped = r && file->disk->tears && !file->disk->is_off ? size / 2 : 0;
+    if (skipped > 0)
+        done = size;
     if (done == 0)
         return end(file->disk, r);
     int grown = grow(file->node, (size_t)at + done);
     if (grown)
         return end(file->disk, grown);
-    put_bytes(file->node, (size_t)at, from, done);
+    put_bytes(file->node, (size_t)at + skipped, (const uint8_t *)from + skipped, done - skipped);
     return end(file->disk, r);
 }
 
@@ -409,12 +420,27 @@ void fake_disk_free(struct fake_disk *disk) {
     mem_free(disk);
 }
 
-void fake_disk_fail(struct fake_disk *disk, struct fake_fault fault) {
+static void arm(struct fake_disk *disk, const struct fake_fault *fault, bool tears,
+                void (*delay)(void)) {
     pthread_mutex_lock(&disk->lock);
-    disk->fault = fault;
-    disk->n_to_fault = fault.nth;
+    disk->fault = *fault;
+    disk->n_to_fault = fault->nth;
+    disk->tears = tears;
+    disk->delay = delay;
     disk->is_off = false;
     pthread_mutex_unlock(&disk->lock);
+}
+
+void fake_disk_fail(struct fake_disk *disk, struct fake_fault fault) {
+    arm(disk, &fault, false, NULL);
+}
+
+void fake_disk_tear(struct fake_disk *disk, size_t nth) {
+    arm(disk, &(struct fake_fault){.op = FAKE_WRITE, .nth = nth, .error = -EIO}, true, NULL);
+}
+
+void fake_disk_delay(struct fake_disk *disk, enum fake_op op, size_t nth, void (*delay)(void)) {
+    arm(disk, &(struct fake_fault){.op = op, .nth = nth}, false, delay);
 }
 
 void fake_disk_plug(struct fake_disk *disk, struct power *power) {

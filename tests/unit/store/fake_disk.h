@@ -56,6 +56,12 @@ void fake_disk_free(struct fake_disk *disk);
 void fake_disk_fail(struct fake_disk *disk, struct fake_fault fault);
 void fake_disk_fail_off(struct fake_disk *disk);
 
+/* As fake_disk_fail() with -EIO, but of the write only the second half is done. */
+void fake_disk_tear(struct fake_disk *disk, size_t nth);
+
+/* Before the `nth` operation of that kind `delay` runs; nothing fails. */
+void fake_disk_delay(struct fake_disk *disk, enum fake_op op, size_t nth, void (*delay)(void));
+
 /* Hangs it on a power that others hang on too; NULL: on its own. Before it is used. */
 void fake_disk_plug(struct fake_disk *disk, struct power *power);
 

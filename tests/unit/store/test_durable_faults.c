@@ -2,8 +2,13 @@
 /*
  * The whole durable backend with one operation that fails, of the journal's disk or of SQLite's:
  * it says so once, takes nothing more, and what was acknowledged is there, for readers at once and
- * after the next start.
+ * after the next start. Each kind of operation is struck in each way: with EIO, with ENOSPC, done
+ * in part, torn, late.
+ *
+ * FAULT_ROUNDS says how many strikes each kind of operation gets (8): with fewer than the run has
+ * of it every n-th is struck, with more each of them, in another way in each turn.
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +17,6 @@
 
 enum {
     N_ROUNDS = 24,
-    N_STRIKES = 4, /* of each kind of operation, spread over the run */
 };
 
 static struct fault_rig rig;
@@ -78,37 +82,87 @@ static size_t count_sqlite(unsigned ops) {
     return n;
 }
 
-/* The `i`-th of N_STRIKES of `n` operations: the first, and others. */
-static size_t strike_at(size_t i, size_t n) {
-    return 1 + i * (n - 1) / (N_STRIKES - 1);
+/* So many strikes of each kind of operation: spread over the run, or each of them with one kind of
+ * fault after the other. */
+static size_t n_strikes(size_t n_ops, size_t n_kinds) {
+    const char *text = getenv("FAULT_ROUNDS");
+    size_t n = text ? strtoul(text, NULL, 10) : 8;
+    return n < n_ops * n_kinds ? n : n_ops * n_kinds;
 }
 
-static void strike_journal(const struct fake_fault *fault, uint64_t seed) {
-    print_message("# journal: operation %d, %zu, error %d\n", fault->op, fault->nth, fault->error);
+static size_t strike_at(size_t i, size_t n, size_t n_ops) {
+    return n < n_ops ? 1 + i * (n_ops - 1) / (n > 1 ? n - 1 : 1) : 1 + i % n_ops;
+}
+
+/* The kind of the `i`-th, such that each operation gets each of them by and by. */
+static size_t kind_at(size_t i, size_t n_ops, size_t n_kinds) {
+    return (i + i / n_ops) % n_kinds;
+}
+
+/* The others go on meanwhile. */
+static void stand_aside(void) {
+    for (int i = 0; i < 200; i++)
+        sched_yield();
+}
+
+enum journal_fault {
+    STRIKE_EIO,
+    STRIKE_ENOSPC,
+    STRIKE_SHORT, /* a write is done in part and fails; a read gives less */
+    STRIKE_TEAR,  /* of a write */
+    STRIKE_DELAY,
+    STRIKE_N,
+};
+
+static void arm_journal(enum fake_op op, size_t nth, enum journal_fault kind) {
+    struct fake_fault fault = {.op = op, .nth = nth, .error = -EIO};
+    if (kind == STRIKE_ENOSPC && op != FAKE_READ)
+        fault.error = -ENOSPC;
+    if (kind == STRIKE_SHORT)
+        fault.done_bytes = 50;
+    if (kind == STRIKE_SHORT && op == FAKE_READ)
+        fault.error = 0;
+    if (kind == STRIKE_DELAY)
+        fake_disk_delay(rig.disk, op, nth, stand_aside);
+    else if (kind == STRIKE_TEAR && op == FAKE_WRITE)
+        fake_disk_tear(rig.disk, nth);
+    else
+        fake_disk_fail(rig.disk, fault);
+}
+
+static void strike_journal(enum fake_op op, size_t nth, enum journal_fault kind, uint64_t seed) {
+    print_message("# journal: operation %d, %zu, kind %d\n", op, nth, kind);
     rig_init(&rig, 3);
-    fake_disk_fail(rig.disk, *fault);
-    check_after_fault(rig_run(&rig, N_ROUNDS));
+    arm_journal(op, nth, kind);
+    bool has_run = rig_run(&rig, N_ROUNDS);
+    assert_true(has_run || kind != STRIKE_DELAY);
+    check_after_fault(has_run);
     check_recovery(seed);
 }
 
 static void test_any_failing_operation_of_the_journal_loses_nothing(void **state) {
     (void)state;
-    static const int errors[] = {-EIO, -ENOSPC};
     for (enum fake_op op = 0; op < FAKE_N_OPS; op++) {
-        size_t n = count_journal(op);
-        assert_true(n > 0 || op == FAKE_TRUNCATE);
-        for (size_t i = 0; i < N_STRIKES && n > 0; i++) {
-            struct fake_fault fault = {op, strike_at(i, n), errors[i % 2], 700 * i, false};
-            strike_journal(&fault, i + op);
-        }
+        size_t n_ops = count_journal(op), n = n_strikes(n_ops, STRIKE_N);
+        assert_true(n_ops > 0 || op == FAKE_TRUNCATE);
+        for (size_t i = 0; i < n; i++)
+            strike_journal(op, strike_at(i, n, n_ops),
+                           (enum journal_fault)kind_at(i, n_ops, STRIKE_N), i + op);
     }
+}
+
+static void stand_aside_for(void *user) {
+    (void)user;
+    stand_aside();
 }
 
 static void strike_sqlite(const struct fault *fault, uint64_t seed) {
     print_message("# SQLite: operation %u, %zu, kind %d\n", fault->ops, fault->n, fault->kind);
     rig_init(&rig, 3);
     fault_vfs_arm(fault);
-    check_after_fault(rig_run(&rig, N_ROUNDS));
+    bool has_run = rig_run(&rig, N_ROUNDS);
+    assert_true(has_run || fault->kind != FAULT_DELAY);
+    check_after_fault(has_run);
     check_recovery(seed);
 }
 
@@ -116,13 +170,15 @@ static void test_any_failing_operation_of_sqlite_loses_nothing(void **state) {
     (void)state;
     static const enum fault_op ops[] = {FAULT_READ,     FAULT_WRITE,  FAULT_SYNC,
                                         FAULT_TRUNCATE, FAULT_DELETE, FAULT_OPEN};
-    static const enum fault_kind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_TEAR};
+    static const enum fault_kind kinds[] = {FAULT_EIO, FAULT_ENOSPC, FAULT_SHORT, FAULT_TEAR,
+                                            FAULT_DELAY};
     for (size_t op = 0; op < ARRAY_LEN(ops); op++) {
-        size_t n = count_sqlite(ops[op]);
-        print_message("# %u: %zu\n", ops[op], n);
-        for (size_t i = 0; i < N_STRIKES && n > 0; i++) {
-            struct fault fault = {
-                .ops = ops[op], .n = strike_at(i, n), .kind = kinds[(i + op) % ARRAY_LEN(kinds)]};
+        size_t n_ops = count_sqlite(ops[op]), n = n_strikes(n_ops, ARRAY_LEN(kinds));
+        for (size_t i = 0; i < n; i++) {
+            struct fault fault = {.ops = ops[op],
+                                  .n = strike_at(i, n, n_ops),
+                                  .kind = kinds[kind_at(i, n_ops, ARRAY_LEN(kinds))],
+                                  .hold = stand_aside_for};
             strike_sqlite(&fault, i + op);
         }
     }
