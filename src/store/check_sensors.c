@@ -102,7 +102,7 @@ static int add_edges(struct check *check, const struct sealed_head *head) {
 static void check_main_order(struct check *check, struct family *family,
                              const struct sealed_head *head) {
     const struct sealed_head *before = &family->last_main;
-    if (before->stats.count && stats_instant_compare(head->stats.first, before->stats.last) < 0) {
+    if (before->stats.count && stats_is_before(head->stats.first, before->stats.last)) {
         struct check_finding finding = of_head(family, "main-order", head);
         err_say(&finding.words, "it begins before chunk %" PRId64 " ends, which comes before it",
                 before->id);

@@ -20,7 +20,7 @@ struct sum {
 
 static bool is_inside(const struct sum *sum, const struct piece *piece) {
     return stats_instant_compare(piece->stats.first, sum->from) >= 0 &&
-           stats_instant_compare(piece->stats.last, sum->to) < 0;
+           stats_is_before(piece->stats.last, sum->to);
 }
 
 static int sum_piece(void *user, const struct piece *piece) {

@@ -85,7 +85,7 @@ static bool is_only_one(const struct history *history) {
 
 int history_append(struct history *history, const struct kept *reading, uint64_t position,
                    struct history_place *place) {
-    bool is_late = stats_instant_compare(reading->time, history->newest) < 0;
+    bool is_late = stats_is_before(reading->time, history->newest);
     struct open_chunk **slot = is_late ? &history->late : &history->main;
     place->sealing = NULL;
     int r = append_to(slot, reading, position);

@@ -87,10 +87,6 @@ static void step_fini(struct step *step) {
     mem_free(step->cut);
 }
 
-static bool is_before(struct stats_instant a, struct stats_instant b) {
-    return stats_instant_compare(a, b) < 0;
-}
-
 static int note_head(void *heads, const struct sealed_head *head) {
     return merge_heads_append(heads, head);
 }
@@ -209,8 +205,8 @@ static void bound_lates(struct step *step, const struct merge_heads *by_first) {
     step->to = END_OF_TIME;
     for (size_t i = 0; i < by_first->n; i++) {
         const struct stats *stats = &by_first->list[i].stats;
-        n += !is_before(stats->last, step->from);
-        if (n <= MERGE_MAX_WINDOW || !is_before(step->from, stats->first))
+        n += !stats_is_before(stats->last, step->from);
+        if (n <= MERGE_MAX_WINDOW || !stats_is_before(step->from, stats->first))
             continue;
         step->to = stats->first;
         return;
@@ -223,7 +219,8 @@ static int load_lates(struct step *step) {
         return -ENOMEM;
     for (size_t i = 0; i < step->lates.n; i++) {
         const struct sealed_head *head = &step->lates.list[i];
-        if (is_before(head->stats.last, step->from) || !is_before(head->stats.first, step->to))
+        if (stats_is_before(head->stats.last, step->from) ||
+            !stats_is_before(head->stats.first, step->to))
             continue;
         struct late *late = &step->cut[step->n_cut++];
         late->head = *head;
@@ -238,12 +235,13 @@ static int load_lates(struct step *step) {
  * from the last such one on, and one behind the window. */
 static int note_touched(void *user, const struct sealed_head *head) {
     struct step *step = user;
-    if (!is_before(step->from, head->stats.first))
+    if (!stats_is_before(step->from, head->stats.first))
         step->mains.n = 0;
     int r = merge_heads_append(&step->mains, head);
     if (r)
         return r;
-    bool is_enough = step->mains.n > WINDOW_MAX_MAINS || !is_before(head->stats.first, step->to);
+    bool is_enough =
+        step->mains.n > WINDOW_MAX_MAINS || !stats_is_before(head->stats.first, step->to);
     return is_enough ? ENOUGH : 0;
 }
 
@@ -261,10 +259,10 @@ static bool has_late_between(const struct step *step, struct stats_instant from,
 static bool takes_main(const struct step *step, size_t i) {
     const struct sealed_head *main = &step->mains.list[i];
     bool has_next = i + 1 < step->mains.n;
-    if (i == WINDOW_MAX_MAINS || !is_before(main->stats.first, step->to))
+    if (i == WINDOW_MAX_MAINS || !stats_is_before(main->stats.first, step->to))
         return false;
     struct stats_instant to = has_next ? main[1].stats.first : step->to;
-    if (is_before(step->to, to))
+    if (stats_is_before(step->to, to))
         to = step->to;
     return has_late_between(step, main->stats.first, to);
 }
@@ -275,7 +273,7 @@ static void bound_mains(struct step *step) {
     if (step->n_mains == step->mains.n)
         return;
     struct stats_instant next = step->mains.list[step->n_mains].stats.first;
-    if (is_before(next, step->to))
+    if (stats_is_before(next, step->to))
         step->to = next;
 }
 
@@ -342,8 +340,8 @@ static int write_late_pieces(struct step *step) {
 
 static int tidy_window(struct step *step, struct stats_instant end) {
     int r;
-    bool can_fold = is_before(step->from, end);
-    if (can_fold && is_before(end, step->to))
+    bool can_fold = stats_is_before(step->from, end);
+    if (can_fold && stats_is_before(end, step->to))
         step->to = end;
     r = load_lates(step);
     if (r == 0 && can_fold) {
@@ -373,7 +371,7 @@ static int make_fewer(struct step *step, const struct merge_heads *by_first, boo
     if (r)
         return r;
     step->from = by_first->list[0].stats.first;
-    *did = is_before(step->from, end);
+    *did = stats_is_before(step->from, end);
     if (*did)
         bound_lates(step, by_first);
     else

@@ -149,19 +149,16 @@ struct reach {
     uint64_t n_readings;
 };
 
-static bool is_before(struct stats_instant a, struct stats_instant b) {
-    return stats_instant_compare(a, b) < 0;
-}
-
 static struct reach count_reach(const struct merge_heads *by_first, struct stats_instant from,
                                 struct stats_instant to) {
     struct reach reach = {0};
-    for (size_t i = 0; i < by_first->n && is_before(by_first->list[i].stats.first, to); i++) {
+    for (size_t i = 0; i < by_first->n && stats_is_before(by_first->list[i].stats.first, to); i++) {
         const struct stats *stats = &by_first->list[i].stats;
-        if (is_before(stats->last, from))
+        if (stats_is_before(stats->last, from))
             continue;
         reach.n++;
-        reach.n_cut += (size_t)is_before(stats->first, from) + !is_before(stats->last, to);
+        reach.n_cut +=
+            (size_t)stats_is_before(stats->first, from) + !stats_is_before(stats->last, to);
         reach.n_readings += stats->count;
     }
     return reach;
@@ -178,7 +175,7 @@ static bool find_window(const struct merge_heads *by_first, size_t i, struct sta
         struct reach reach = count_reach(by_first, from, at);
         if (reach.n_readings > CHUNK_MAX_READINGS)
             break;
-        if (!is_before(from, at) || 1 + reach.n_cut >= reach.n)
+        if (!stats_is_before(from, at) || 1 + reach.n_cut >= reach.n)
             continue;
         *to = at;
         is_found = true;

@@ -216,7 +216,7 @@ static int walk_heads(struct sealed_view *view, sqlite3_stmt *rows, const struct
         r = bad_row(view, sealed_row_head(rows, &head), "chunk", sqlite3_column_int64(rows, 5));
         if (r)
             return r;
-        bool is_before_to = stats_instant_compare(head.stats.first, walk->to) < 0;
+        bool is_before_to = stats_is_before(head.stats.first, walk->to);
         if (!is_before_to && walk->stops_at_to)
             return 0;
         r = is_before_to ? walk->each(walk->user, &head) : 0;

@@ -156,7 +156,7 @@ int snapshot_mains_before(struct snapshot *snapshot, struct stats_instant time,
     struct collection collection = {pieces, 0, max};
     for (size_t i = snapshot->n_pieces; i-- > 0 && collection.n < max;) {
         const struct piece *piece = &snapshot->pieces[i];
-        if (!piece->is_late && stats_instant_compare(piece->stats.first, time) < 0)
+        if (!piece->is_late && stats_is_before(piece->stats.first, time))
             pieces[collection.n++] = *piece;
     }
     int r = collect_sealed(snapshot, instant_first, time, true, &collection);
@@ -184,7 +184,7 @@ static int over_memory(struct snapshot *snapshot, const struct sealed_range *ran
         const struct piece *piece = &snapshot->pieces[i];
         if (piece->is_late == is_late &&
             stats_instant_compare(piece->stats.last, range->from) >= 0 &&
-            stats_instant_compare(piece->stats.first, range->to) < 0)
+            stats_is_before(piece->stats.first, range->to))
             r = over->each(over->user, piece);
     }
     return r;

@@ -12,7 +12,7 @@ void sorted_merge(const struct kept *a, size_t n_a, const struct kept *b, size_t
                   struct kept *out) {
     const struct kept *a_end = a + n_a, *b_end = b + n_b;
     while (a < a_end && b < b_end)
-        *out++ = stats_instant_compare(b->time, a->time) < 0 ? *b++ : *a++;
+        *out++ = stats_is_before(b->time, a->time) ? *b++ : *a++;
     if (a < a_end)
         memcpy(out, a, (size_t)(a_end - a) * sizeof(*a));
     else if (b < b_end)
@@ -58,7 +58,7 @@ size_t sorted_first_from(const struct kept *readings, size_t n, struct stats_ins
     size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (stats_instant_compare(readings[middle].time, time) < 0)
+        if (stats_is_before(readings[middle].time, time))
             low = middle + 1;
         else
             high = middle;

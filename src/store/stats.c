@@ -155,7 +155,7 @@ void stats_add(struct stats *stats, struct stats_instant time, double temperatur
     if (stats_instant_compare(time, stats->last) >= 0) {
         stats->last = time;
         stats->latest = temperature;
-    } else if (stats_instant_compare(time, stats->first) < 0) {
+    } else if (stats_is_before(time, stats->first)) {
         stats->first = time;
     }
 }
@@ -221,7 +221,7 @@ void stats_merge(struct stats *stats, const struct stats *other) {
     stats->count += other->count;
     stats->minimum = fmin(stats->minimum, other->minimum);
     stats->maximum = fmax(stats->maximum, other->maximum);
-    if (stats_instant_compare(other->first, stats->first) < 0)
+    if (stats_is_before(other->first, stats->first))
         stats->first = other->first;
     if (stats_instant_compare(other->last, stats->last) >= 0) {
         stats->last = other->last;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 struct stats_instant {
@@ -12,6 +13,10 @@ static inline int stats_instant_compare(struct stats_instant a, struct stats_ins
     if (a.seconds != b.seconds)
         return a.seconds < b.seconds ? -1 : 1;
     return (a.nanos > b.nanos) - (a.nanos < b.nanos);
+}
+
+static inline bool stats_is_before(struct stats_instant a, struct stats_instant b) {
+    return stats_instant_compare(a, b) < 0;
 }
 
 /* The next one; there is none behind the end of time. */

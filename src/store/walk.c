@@ -22,10 +22,6 @@
 static const struct stats_instant instant_first = {INT64_MIN, 0};
 static const struct stats_instant instant_beyond = {INT64_MAX, 0};
 
-static bool is_before(struct stats_instant a, struct stats_instant b) {
-    return stats_instant_compare(a, b) < 0;
-}
-
 static bool is_same(struct stats_instant a, struct stats_instant b) {
     return stats_instant_compare(a, b) == 0;
 }
@@ -39,7 +35,7 @@ void walk_init(struct walk *walk, struct history *history, const struct store_qu
     struct stats_instant end = {query->range.end_seconds, 0};
     if (query->range.start_seconds == 0)
         walk->from.time = instant_first;
-    if (query->range.end_seconds && is_before(end, walk->to.time))
+    if (query->range.end_seconds && stats_is_before(end, walk->to.time))
         walk->to.time = end;
 }
 
@@ -172,7 +168,7 @@ struct edges {
 };
 
 static bool comes_first(const struct edges *edges, struct stats_instant a, struct stats_instant b) {
-    return edges->is_backward ? is_before(b, a) : is_before(a, b);
+    return edges->is_backward ? stats_is_before(b, a) : stats_is_before(a, b);
 }
 
 static int note_edge(void *user, const struct piece *piece) {
@@ -207,7 +203,7 @@ static int cut_window(struct walk *walk, struct snapshot *snapshot, struct stats
         return r;
     struct stats_instant edge = edges.list[WINDOW_MAX_LATES];
     struct stats_instant cut = edges.is_backward ? stats_instant_after(edge) : edge;
-    *is_cut = is_before(from, cut) && is_before(cut, to);
+    *is_cut = stats_is_before(from, cut) && stats_is_before(cut, to);
     if (*is_cut)
         *bound = cut;
     return 0;
@@ -251,7 +247,7 @@ static int load_forward(struct walk *walk, struct snapshot *snapshot) {
     uint64_t n_skip = walk->from.n_before;
     size_t n_passed = 0;
     int r = 0;
-    while (r == 0 && walk_is_empty(walk) && is_before(walk->from.time, walk->to.time)) {
+    while (r == 0 && walk_is_empty(walk) && stats_is_before(walk->from.time, walk->to.time)) {
         struct stats_instant time = walk->from.time;
         r = load_forward_from(walk, snapshot, n_passed, &n_skip);
         n_passed = is_same(time, walk->from.time) ? n_passed + 1 : 0;
@@ -321,9 +317,9 @@ static int load_backward_from(struct walk *walk, struct snapshot *snapshot, size
     if (r)
         return r;
     cut_back(walk, first, n_earlier);
-    bool is_cut_inside = is_cut && is_before(walk->from.time, bound);
+    bool is_cut_inside = is_cut && stats_is_before(walk->from.time, bound);
     leave_out_earlier(walk, is_cut_inside ? bound : walk->from.time);
-    bool is_before_all = !found.has_main || is_before(first, walk->from.time);
+    bool is_before_all = !found.has_main || stats_is_before(first, walk->from.time);
     *is_end = walk_is_empty(walk) && (is_cut || is_before_all);
     if (!walk_is_empty(walk))
         walk->to = (struct walk_mark){bound, is_cut ? 0 : n_earlier};
@@ -331,7 +327,7 @@ static int load_backward_from(struct walk *walk, struct snapshot *snapshot, size
 }
 
 static int load_backward(struct walk *walk, struct snapshot *snapshot) {
-    bool is_end = !is_before(walk->from.time, backward_limit(walk));
+    bool is_end = !stats_is_before(walk->from.time, backward_limit(walk));
     int r = 0;
     for (size_t n_passed = 0; r == 0 && !is_end && walk_is_empty(walk); n_passed++)
         r = load_backward_from(walk, snapshot, n_passed, &is_end);
