@@ -94,3 +94,32 @@ int store_batch_append(struct store_batch *batch, struct store_writer *writer,
     };
     return 0;
 }
+
+static uint32_t items_of_one_name(const struct store_item *items, uint32_t n) {
+    uint32_t same = 1;
+    while (same < n && items[same].name == items->name)
+        same++;
+    return same;
+}
+
+static int put_stretches(const struct store_batch *batch, struct store_run *run, store_put_fn put,
+                         void *user) {
+    const struct store_item *items = batch->items + run->first;
+    int r = 0;
+    for (uint32_t i = 0, same; i < run->n && r == 0; i += same) {
+        same = items_of_one_name(items + i, run->n - i);
+        r = put(user, store_batch_name(batch, items + i), items + i, same, &run->outcome);
+    }
+    return r;
+}
+
+void store_batch_put_run(const struct store_batch *batch, struct store_run *run, store_put_fn put,
+                         void *user) {
+    struct store_writer *writer = run->writer;
+    run->outcome = (struct store_outcome){0};
+    int r = writer->refusal == STORE_TAKEN ? put_stretches(batch, run, put, user) : 0;
+    if (r)
+        writer->refusal = r == -EUSERS ? STORE_REFUSED_SENSORS : STORE_REFUSED_MEMORY;
+    run->outcome.refused = run->n - run->outcome.accepted;
+    run->outcome.reason = writer->refusal;
+}

@@ -53,4 +53,14 @@ enum {
 MUST_USE int store_batch_append(struct store_batch *batch, struct store_writer *writer,
                                 const struct reading *reading);
 
+/* `n` readings in a row of one sensor: counts in the outcome what it takes. 0, or why it does not
+ * take the next: -EUSERS, or -ENOMEM for all else. */
+typedef int (*store_put_fn)(void *user, struct bytes id, const struct store_item *items, uint32_t n,
+                            struct store_outcome *outcome);
+
+/* Puts the run's readings up to the first that is refused, and completes the outcome. Of a writer
+ * that was refused something before, nothing is put any more. */
+void store_batch_put_run(const struct store_batch *batch, struct store_run *run, store_put_fn put,
+                         void *user);
+
 struct bytes store_batch_name(const struct store_batch *batch, const struct store_item *item);

@@ -147,37 +147,18 @@ static int sensor_of(struct durable *durable, struct bytes id, struct history **
     return journal_put_sensor(durable->journal, (*history)->number, id);
 }
 
-static uint32_t items_of_one_name(const struct store_item *items, uint32_t n) {
-    uint32_t same = 1;
-    while (same < n && items[same].name == items->name)
-        same++;
-    return same;
-}
-
-/* The run's readings up to the first that is refused. 0, -ENOMEM or -EUSERS. */
-static int put_readings(struct durable *durable, const struct store_batch *batch,
-                        struct store_run *run) {
-    const struct store_item *items = batch->items + run->first;
-    int r = 0;
-    for (uint32_t i = 0, same; i < run->n && r == 0; i += same) {
-        struct history *history;
-        same = items_of_one_name(items + i, run->n - i);
-        r = sensor_of(durable, store_batch_name(batch, items + i), &history);
-        if (r == 0)
-            r = put_stretch(durable, history, items + i, same, &run->outcome);
-    }
-    return r;
+/* 0, -EUSERS, or as find_repeat(). */
+static int put_items(void *user, struct bytes id, const struct store_item *items, uint32_t n,
+                     struct store_outcome *outcome) {
+    struct durable *durable = user;
+    struct history *history;
+    int r = sensor_of(durable, id, &history);
+    return r ? r : put_stretch(durable, history, items, n, outcome);
 }
 
 static void put_run(struct durable *durable, const struct store_batch *batch,
                     struct store_run *run) {
-    struct store_writer *writer = run->writer;
-    run->outcome = (struct store_outcome){0};
-    int r = writer->refusal == STORE_TAKEN ? put_readings(durable, batch, run) : 0;
-    if (r)
-        writer->refusal = r == -EUSERS ? STORE_REFUSED_SENSORS : STORE_REFUSED_MEMORY;
-    run->outcome.refused = run->n - run->outcome.accepted;
-    run->outcome.reason = writer->refusal;
+    store_batch_put_run(batch, run, put_items, durable);
 }
 
 /* ---- sync, publish ---- */

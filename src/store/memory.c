@@ -108,10 +108,11 @@ static int memory_insert_slice(struct memory *memory, struct series *series,
 }
 
 /* `n` readings in a row of one sensor. 0, -ENOMEM or -EUSERS. */
-static int memory_insert(struct memory *memory, struct bytes id, const struct store_item *items,
-                         size_t n, struct store_outcome *outcome) {
+static int memory_insert(void *user, struct bytes id, const struct store_item *items, uint32_t n,
+                         struct store_outcome *outcome) {
+    struct memory *memory = user;
     struct series *series = table_find(&memory->by_id, id);
-    size_t done = 0;
+    uint32_t done = 0;
     if (!series) {
         int r = memory_add_sensor(memory, id, items, &series);
         if (r)
@@ -120,7 +121,7 @@ static int memory_insert(struct memory *memory, struct bytes id, const struct st
         done = 1;
     }
     while (done < n) {
-        size_t slice = n - done < MEMORY_SLICE ? n - done : MEMORY_SLICE;
+        uint32_t slice = n - done < MEMORY_SLICE ? n - done : MEMORY_SLICE;
         int r = memory_insert_slice(memory, series, items + done, slice, outcome);
         if (r)
             return r;
@@ -129,37 +130,10 @@ static int memory_insert(struct memory *memory, struct bytes id, const struct st
     return 0;
 }
 
-static size_t items_of_one_name(const struct store_item *items, size_t n) {
-    size_t same = 1;
-    while (same < n && items[same].name == items->name)
-        same++;
-    return same;
-}
-
-/* Inserts the run's readings up to the first that is refused. 0, -ENOMEM or -EUSERS. */
-static int memory_insert_run(struct memory *memory, const struct store_batch *batch,
-                             struct store_run *run) {
-    const struct store_item *items = batch->items + run->first;
-    int r = 0;
-    for (size_t i = 0, same; i < run->n && r == 0; i += same) {
-        same = items_of_one_name(items + i, run->n - i);
-        r = memory_insert(memory, store_batch_name(batch, items + i), items + i, same,
-                          &run->outcome);
-    }
-    return r;
-}
-
 static void memory_commit_run(struct memory *memory, const struct store_batch *batch,
                               struct store_run *run) {
-    struct store_writer *writer = run->writer;
-    struct store_outcome *outcome = &run->outcome;
-    *outcome = (struct store_outcome){0};
-    int r = writer->refusal == STORE_TAKEN ? memory_insert_run(memory, batch, run) : 0;
-    if (r)
-        writer->refusal = r == -EUSERS ? STORE_REFUSED_SENSORS : STORE_REFUSED_MEMORY;
-    outcome->refused = run->n - outcome->accepted;
-    outcome->reason = writer->refusal;
-    memory->n_readings += outcome->accepted - outcome->duplicates;
+    store_batch_put_run(batch, run, memory_insert, memory);
+    memory->n_readings += run->outcome.accepted - run->outcome.duplicates;
 }
 
 static void memory_commit(struct store_backend *backend, struct store_batch *const *batches,

@@ -97,12 +97,61 @@ static void test_failing_allocation_changes_nothing(void **state) {
     }
 }
 
+/* Takes readings up to `n_left`, then gives `r`. */
+struct taker {
+    uint32_t n_calls, n_left;
+    int r;
+};
+
+static int take(void *user, struct bytes id, const struct store_item *items, uint32_t n,
+                struct store_outcome *outcome) {
+    struct taker *taker = user;
+    assert_true(bytes_equal(id, bytes_str(items->temperature < 2 ? "attic" : "cellar")));
+    taker->n_calls++;
+    uint32_t n_taken = n < taker->n_left ? n : taker->n_left;
+    taker->n_left -= n_taken;
+    outcome->accepted += n_taken;
+    return n_taken < n ? taker->r : 0;
+}
+
+static void test_a_run_is_put_sensor_by_sensor_up_to_the_first_refusal(void **state) {
+    (void)state;
+    static const struct {
+        int r;
+        enum store_refusal reason;
+    } reasons[] = {{-ENOMEM, STORE_REFUSED_MEMORY}, {-EUSERS, STORE_REFUSED_SENSORS}};
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        struct store_writer writer = {0};
+        struct store_batch batch;
+        struct taker all = {.n_left = 9}, some = {.n_left = 3, .r = reasons[i].r}, none = {0};
+        store_batch_init(&batch);
+        for (int at = 0; at < 6; at++) {
+            const struct reading reading = {.sensor_id = bytes_str(at < 2 ? "attic" : "cellar"),
+                                            .temperature = at};
+            assert_int_equal(store_batch_append(&batch, &writer, &reading), 0);
+        }
+        store_batch_put_run(&batch, &batch.runs[0], take, &all);
+        assert_int_equal(all.n_calls, 2);
+        assert_int_equal(batch.runs[0].outcome.accepted, 6);
+        assert_int_equal(batch.runs[0].outcome.reason, STORE_TAKEN);
+        store_batch_put_run(&batch, &batch.runs[0], take, &some);
+        assert_int_equal(batch.runs[0].outcome.accepted, 3);
+        assert_int_equal(batch.runs[0].outcome.refused, 3);
+        assert_int_equal(batch.runs[0].outcome.reason, reasons[i].reason);
+        store_batch_put_run(&batch, &batch.runs[0], take, &none);
+        assert_int_equal(none.n_calls, 0);
+        assert_int_equal(batch.runs[0].outcome.refused, 6);
+        store_batch_fini(&batch);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readings_in_a_row_share_name_and_run),
         cmocka_unit_test(test_full_batch_refuses_and_keeps_what_it_has),
         cmocka_unit_test(test_reset_batch_is_empty_and_needs_no_memory),
         cmocka_unit_test(test_failing_allocation_changes_nothing),
+        cmocka_unit_test(test_a_run_is_put_sensor_by_sensor_up_to_the_first_refusal),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

@@ -138,7 +138,7 @@ static void give(struct bench *bench, size_t n) {
     list_init(&sealings);
     for (size_t i = 0; i < n; i++)
         list_append(&sealings, &make_sealing(bench)->queue_link);
-    keeper_give(bench->keeper, &sealings, bench->n + 1);
+    keeper_give(bench->keeper, &sealings, bench->n + 1, bench->n + 1);
 }
 
 static void wait_until_held(void) {
@@ -154,11 +154,11 @@ static uint64_t n_sealed(struct bench *bench) {
 
 /* From which position on the next start reads the journal. */
 static uint64_t journal_from(struct bench *bench) {
-    uint64_t position;
+    struct sealed_journal journal;
     assert_int_equal(sealed_view_begin(bench->box.view), 0);
-    assert_int_equal(sealed_view_journal_from(bench->box.view, &position), 0);
+    assert_int_equal(sealed_view_journal(bench->box.view, &journal), 0);
     sealed_view_end(bench->box.view);
-    return position;
+    return journal.needed_from;
 }
 
 /* ---- the end ---- */
