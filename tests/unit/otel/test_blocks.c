@@ -125,7 +125,6 @@ static void test_others_give_back_while_the_owner_takes(void **state) {
     static struct hand hands[N_THREADS];
     pthread_t threads[N_THREADS];
     for (int i = 0; i < N_THREADS; i++) {
-        hands[i] = (struct hand){0};
         assert_int_equal(pthread_create(&threads[i], NULL, give_back, &hands[i]), 0);
     }
     for (int i = 0; i < N_ROUNDS; i++) {
