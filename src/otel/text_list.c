@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otel/text_list.h"
 
+#include <strings.h>
+
 static bool is_blank(uint8_t byte) {
     return byte == ' ' || byte == '\t';
 }
@@ -31,6 +33,11 @@ bool text_split(struct bytes text, char at, struct bytes *before, struct bytes *
     *before = text_trim(bytes_of(text.data, len));
     *after = text_trim(bytes_from(text, len + 1));
     return true;
+}
+
+bool text_is_word(struct bytes text, const char *word) {
+    size_t len = strlen(word);
+    return text.len == len && (len == 0 || strncasecmp((const char *)text.data, word, len) == 0);
 }
 
 static bool is_token_character(uint8_t byte) {

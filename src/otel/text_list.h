@@ -19,6 +19,9 @@ bool text_list_next(struct bytes *rest, char separator, struct bytes *member);
 /* Cuts at the first `at`, and trims both parts. False: there is none; both are as they were. */
 bool text_split(struct bytes text, char at, struct bytes *before, struct bytes *after);
 
+/* It is that word, in whatever case. */
+bool text_is_word(struct bytes text, const char *word);
+
 /* RFC 7230's token: what names of header fields and of baggage are made of. Not empty. */
 bool text_is_token(struct bytes text);
 

@@ -55,6 +55,14 @@ static void test_a_pair_is_split_at_its_first_sign(void **state) {
     assert_false(text_split((struct bytes){0}, '=', &key, &value));
 }
 
+static void test_words_are_the_same_in_whatever_case(void **state) {
+    (void)state;
+    assert_true(text_is_word(bytes_str("GrPc"), "grpc"));
+    assert_false(text_is_word(bytes_str("grp"), "grpc"));
+    assert_false(text_is_word(bytes_str("grpcs"), "grpc"));
+    assert_false(text_is_word((struct bytes){0}, "grpc"));
+}
+
 static void test_tokens_are_told_from_other_texts(void **state) {
     (void)state;
     assert_true(text_is_token(bytes_str("aZ09!#$%&'*+-.^_`|~")));
@@ -96,6 +104,7 @@ int main(void) {
         cmocka_unit_test(test_a_separator_at_the_end_is_followed_by_an_empty_member),
         cmocka_unit_test(test_no_text_has_no_members),
         cmocka_unit_test(test_a_pair_is_split_at_its_first_sign),
+        cmocka_unit_test(test_words_are_the_same_in_whatever_case),
         cmocka_unit_test(test_tokens_are_told_from_other_texts),
         cmocka_unit_test(test_percent_codes_are_decoded),
         cmocka_unit_test(test_stray_percent_signs_are_told_and_stay),
