@@ -296,8 +296,8 @@ static void print_histogram(FILE *out, const struct otel_histogram_data *data) {
 static void print_exemplars(FILE *out, const struct otel_point *point) {
     for (size_t i = 0; i < point->n_exemplars; i++) {
         const struct otel_exemplar *exemplar = &point->exemplars[i];
-        const struct otel_span_context context = {
-            exemplar->trace_id, exemplar->span_id, 0, false, {0}};
+        const struct otel_span_context context = {.trace_id = exemplar->trace_id,
+                                                  .span_id = exemplar->span_id};
         fprintf(out, "        exemplar %s: ", decimal_format(exemplar->value).text);
         print_ids(out, &context);
         fputc('\n', out);
@@ -362,7 +362,8 @@ static void console_send(struct otel_exporter *exporter, const struct otel_batch
     clearerr(console->out);
     print_batch(console, batch);
     if (fflush(console->out) || ferror(console->out))
-        outcome = (struct otel_export_outcome){batch->n, "write_failed"};
+        outcome =
+            (struct otel_export_outcome){.n_rejected = batch->n, .error_type = "write_failed"};
     otel_export_done(export, &outcome, now_ns);
 }
 
