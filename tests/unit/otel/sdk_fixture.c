@@ -162,8 +162,3 @@ struct otel_value fixture_value(const struct otel_kept_attributes *kept, const c
             return at->attribute.value;
     return (struct otel_value){0};
 }
-
-/* Not linked otherwise before resource.c is there. */
-void otel_resource_free(struct otel_resource *resource) {
-    assert_null(resource);
-}
