@@ -8,7 +8,7 @@
 #include "unit.h"
 
 enum {
-    N_READS = 200000,
+    N_READS = 2000000,
 };
 
 static struct otel_exemplar exemplar_of(uint8_t n) {
