@@ -182,7 +182,7 @@ static void finish(struct bench *bench) {
 static void measure_without_exemplars(size_t n_rounds) {
     struct bench bench;
     start(&bench, OTEL_EXEMPLARS_TRACE_BASED);
-    printf("outside a sampled span\n");
+    printf("metrics, outside a sampled span\n");
     time_it(&bench, "nothing: add to no series", add_nothing, n_rounds);
     time_it(&bench, "nothing: record in no series", record_nothing, n_rounds);
     time_it(&bench, "add, numbers", add_numbers, n_rounds);
@@ -214,7 +214,7 @@ int main(int argc, char **argv) {
     sampled.span.trace_id.bytes[0] = sampled.span.span_id.bytes[0] = 1;
     measure_without_exemplars(n_rounds);
     measure_alone(OTEL_EXEMPLARS_TRACE_BASED, &otel_context_none, n_rounds);
-    printf("inside a sampled span\n");
+    printf("metrics, inside a sampled span\n");
     measure_alone(OTEL_EXEMPLARS_TRACE_BASED, &sampled, n_rounds);
     return 0;
 }
