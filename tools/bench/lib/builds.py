@@ -57,11 +57,26 @@ def make_program():
         (FOLDER / "token").write_text(done.stdout)
 
 
+def lines_of(name, cores):
+    """What a program of tools/bench prints."""
+    run(["ninja", "-C", FOLDER, f"tools/bench/{name}"])
+    return run(machine.on_core(cores, [str(FOLDER / "tools/bench" / name)])).strip().splitlines()
+
+
 def measure_coder():
-    """The lines that tools/bench/bench_chunk prints, on a core of its own."""
     make_program()
-    run(["ninja", "-C", FOLDER, "tools/bench/bench_chunk"])
-    return run(machine.on_core(machine.SERVER_CORE, [str(FOLDER / "tools/bench/bench_chunk")])).strip().splitlines()
+    return lines_of("bench_chunk", machine.SERVER_CORE)
+
+
+def measure_otel():
+    """Metrics have both cores: two threads measure the same there."""
+    make_program()
+    both = f"{machine.SERVER_CORE},{machine.LOAD_CORE}"
+    return lines_of("otel", machine.SERVER_CORE) + lines_of("otel_metrics", both)
+
+
+# Parts of the program that are measured alone, in lines of their own.
+ALONE = {"coder": measure_coder, "otel": measure_otel}
 
 
 def our_server(name, data, is_durable=False):

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "otel/span.h"
+
+/*
+ * Which traces are recorded (OpenTelemetry specification, "Tracing SDK", sampling). A sampler is a
+ * value; a program may bring a function of its own.
+ */
+enum otel_sampler_kind {
+    OTEL_ALWAYS_ON,
+    OTEL_ALWAYS_OFF,
+    OTEL_TRACE_ID_RATIO,
+    OTEL_SAMPLED_BY, /* the program's own function */
+};
+
+struct otel_sampling {
+    const struct otel_context *parent;
+    struct otel_trace_id trace_id;
+    const struct otel_span_options *options;
+};
+
+struct otel_sampler {
+    enum otel_sampler_kind kind; /* of roots, where `is_parent_based` */
+    bool is_parent_based;        /* a span with a parent is sampled if that one is */
+    double ratio;                /* 0 to 1 */
+    bool (*is_sampled)(void *user, const struct otel_sampling *sampling);
+    void *user;
+};
+
+bool otel_sampler_is_sampled(const struct otel_sampler *sampler,
+                             const struct otel_sampling *sampling);
+
+/* `ParentBased{root:TraceIdRatioBased{0.000100}}` and the like, as the specification fixes them.
+ * Terminated, cut at `cap`. */
+void otel_sampler_describe(const struct otel_sampler *sampler, char *out, size_t cap);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+
+/*
+ * A part for each thread, so that what many threads do at once meets in no lock and on no cache
+ * line: a thread writes into its own shard, one other thread goes through all of them.
+ *
+ * A shard is made when its thread first asks for it. When the thread ends, the shard is marked and
+ * stays until the one who goes through them has taken what is in it and lets go of it.
+ */
+struct shard {
+    struct list link;
+    struct shards *shards;
+    _Atomic bool is_left; /* its thread has ended, and has seen to it that all it wrote is there */
+};
+
+struct shards {
+    struct list life;
+    uint64_t id; /* never used again, so that a thread knows a shard of another life */
+    size_t shard_size;
+    int (*open)(struct shard *shard); /* on its thread; the shard is zeroed. 0 or a negated errno */
+    void (*close)(struct shard *shard);
+    pthread_mutex_t lock; /* for what follows */
+    struct list all;
+    size_t n;
+};
+
+/* `shard_size` bytes that begin with a struct shard. 0 or a negated errno. */
+MUST_USE int shards_init(struct shards *shards, size_t shard_size, int (*open)(struct shard *shard),
+                         void (*close)(struct shard *shard));
+
+/* Closes all. Threads that are still there find none any more; none of them may be inside. */
+void shards_fini(struct shards *shards);
+
+/* This thread's; NULL without memory or at OTEL_MAX_THREADS. */
+void *shards_mine(struct shards *shards);
+
+/* Calls `visit` for each; those that are left and for which it returns true are closed and freed.
+ * One thread at a time. */
+void shards_visit(struct shards *shards, bool (*visit)(void *user, struct shard *shard),
+                  void *user);
