@@ -10,9 +10,9 @@
  * - What does not fit into a request is halved until it does, down to a single item. Metrics are
  * not cut: a collection is one.
  *
- * In the log: one line when it begins to fail and one when it works again; items that a receiver
- * rejects are told at most once in OTLP_REJECTED_LINE_S. What is lost is in the outcome, which the
- * SDK counts.
+ * What is lost, and why, is in the outcome: the SDK counts it and tells the log. Here only what no
+ * outcome holds is logged: what a receiver wants to tell though it took all, at most once in
+ * OTLP_WARNING_LINE_S.
  */
 #include "otlp/exporter.h"
 
@@ -37,7 +37,6 @@ struct otlp_exporter {
     struct otel_exporter base;
     struct otel_exporter_ops ops;
     enum otel_signal signal;
-    const char *endpoint;
     struct otlp_sender *sender;
     uint64_t timeout_ns;
     struct random jitter;
@@ -54,50 +53,29 @@ struct otlp_exporter {
     size_t n_rejected;      /* of the batch so far */
     const char *error_type; /* of the last that went wrong; NULL: nothing has */
     uint64_t now_ns;        /* of the last that happened */
-    bool is_failing;        /* the log has been told */
-    uint64_t n_lost;        /* since then */
-    uint64_t rejected_told_at_ns;
+    struct err_text words;  /* about it */
+    uint64_t warned_at_ns;
 };
 
 static const char *const item_names[] = {
     [OTEL_TRACES] = "spans", [OTEL_METRICS] = "metrics", [OTEL_LOGS] = "log records"};
 
-static const char *items_of(const struct otlp_exporter *exporter) {
-    return item_names[exporter->signal];
-}
-
 /* ---- words ---- */
 
-static void tell_failing(struct otlp_exporter *exporter, const struct otlp_verdict *verdict) {
-    if (exporter->is_failing)
-        return;
-    exporter->is_failing = true;
-    exporter->n_lost = 0;
-    log_warn("telemetry: %s do not arrive at %s: %s%s", items_of(exporter), exporter->endpoint,
-             verdict->words.text,
-             verdict->course == OTLP_TRY_AGAIN ? "; they are sent again until they are too old"
-                                               : "");
+static void exporter_remember(struct otlp_exporter *exporter, const struct otlp_verdict *verdict) {
+    exporter->error_type = verdict->error_type;
+    exporter->words = verdict->words;
 }
 
-static void tell_recovered(struct otlp_exporter *exporter) {
-    if (!exporter->is_failing)
+/* Some receivers say the same for each batch. */
+static void exporter_pass_on(struct otlp_exporter *exporter, const struct otlp_verdict *verdict,
+                             uint64_t now_ns) {
+    uint64_t told_ns = exporter->warned_at_ns;
+    if (told_ns && now_ns - told_ns < OTLP_WARNING_LINE_S * NS_PER_S)
         return;
-    exporter->is_failing = false;
-    log_info("telemetry: %s arrive at %s again; %" PRIu64 " were lost", items_of(exporter),
-             exporter->endpoint, exporter->n_lost);
-}
-
-static void tell_rejected(struct otlp_exporter *exporter, const struct otlp_verdict *verdict,
-                          uint64_t now_ns) {
-    uint64_t told_ns = exporter->rejected_told_at_ns;
-    if (told_ns && now_ns - told_ns < OTLP_REJECTED_LINE_S * NS_PER_S)
-        return;
-    exporter->rejected_told_at_ns = now_ns;
-    if (verdict->n_rejected)
-        log_warn("telemetry: %s rejected %" PRIu64 " %s: %s", exporter->endpoint,
-                 verdict->n_rejected, items_of(exporter), verdict->words.text);
-    else
-        log_warn("telemetry: %s says: %s", exporter->endpoint, verdict->words.text);
+    exporter->warned_at_ns = now_ns;
+    log_warn("telemetry: the receiver of %s says: %s", item_names[exporter->signal],
+             verdict->words.text);
 }
 
 /* ---- the end of a batch ---- */
@@ -106,6 +84,7 @@ static void exporter_done(struct otlp_exporter *exporter, uint64_t now_ns) {
     const struct otel_export_outcome outcome = {
         .n_rejected = exporter->n_rejected,
         .error_type = exporter->error_type,
+        .words = exporter->error_type && exporter->words.text[0] ? exporter->words.text : NULL,
     };
     exporter->state = EXPORTER_IDLE;
     if (exporter->request.cap > OTLP_KEPT_REQUEST)
@@ -114,11 +93,8 @@ static void exporter_done(struct otlp_exporter *exporter, uint64_t now_ns) {
 }
 
 /* All that is left is lost. */
-static void exporter_lose_rest(struct otlp_exporter *exporter, const char *error_type,
-                               uint64_t now_ns) {
-    exporter->error_type = error_type;
+static void exporter_lose_rest(struct otlp_exporter *exporter, uint64_t now_ns) {
     exporter->n_rejected += exporter->batch.n;
-    exporter->n_lost += exporter->batch.n;
     exporter_done(exporter, now_ns);
 }
 
@@ -142,11 +118,8 @@ static void exporter_end_part(struct otlp_exporter *exporter, uint64_t now_ns) {
     exporter->due_ns = now_ns;
 }
 
-static void exporter_lose_part(struct otlp_exporter *exporter, const char *error_type,
-                               uint64_t now_ns) {
-    exporter->error_type = error_type;
+static void exporter_lose_part(struct otlp_exporter *exporter, uint64_t now_ns) {
     exporter->n_rejected += exporter->n_part;
-    exporter->n_lost += exporter->n_part;
     exporter_end_part(exporter, now_ns);
 }
 
@@ -176,43 +149,39 @@ static void exporter_back_off(struct otlp_exporter *exporter, const struct otlp_
         exporter->stay_away_until_ns = now_ns + wait_ns;
     }
     if (now_ns + wait_ns >= exporter->batch.deadline_ns) {
-        exporter_lose_rest(exporter, verdict->error_type, now_ns);
+        exporter_lose_rest(exporter, now_ns);
         return;
     }
-    exporter->error_type = verdict->error_type;
+    log_debug("telemetry: %s: %s; sent again in %" PRIu64 " ms", item_names[exporter->signal],
+              verdict->words.text, wait_ns / NS_PER_MS);
     exporter->state = EXPORTER_WAITING;
     exporter->due_ns = now_ns + wait_ns;
 }
 
 static void exporter_delivered(struct otlp_exporter *exporter, const struct otlp_verdict *verdict,
                                uint64_t now_ns) {
-    size_t n_rejected =
-        verdict->n_rejected < exporter->n_part ? (size_t)verdict->n_rejected : exporter->n_part;
-    tell_recovered(exporter);
-    if (n_rejected || verdict->words.text[0])
-        tell_rejected(exporter, verdict, now_ns);
+    uint64_t n = verdict->n_rejected;
+    size_t n_rejected = n < exporter->n_part ? (size_t)n : exporter->n_part;
     exporter->n_rejected += n_rejected;
+    if (n_rejected == 0 && verdict->words.text[0])
+        exporter_pass_on(exporter, verdict, now_ns);
     /* What a retry has mended is no error of the batch; what an earlier part lost is. */
     if (n_rejected || exporter->n_rejected == 0)
-        exporter->error_type = verdict->error_type;
+        exporter_remember(exporter, verdict);
     exporter_end_part(exporter, now_ns);
 }
 
 static void exporter_take(struct otlp_exporter *exporter, const struct otlp_verdict *verdict,
                           uint64_t now_ns) {
-    switch (verdict->course) {
-    case OTLP_DELIVERED:
+    if (verdict->course == OTLP_DELIVERED) {
         exporter_delivered(exporter, verdict, now_ns);
         return;
-    case OTLP_TRY_AGAIN:
-        tell_failing(exporter, verdict);
-        exporter_back_off(exporter, verdict, now_ns);
-        return;
-    case OTLP_GIVE_UP:
-        tell_failing(exporter, verdict);
-        exporter_lose_part(exporter, verdict->error_type, now_ns);
-        return;
     }
+    exporter_remember(exporter, verdict);
+    if (verdict->course == OTLP_TRY_AGAIN)
+        exporter_back_off(exporter, verdict, now_ns);
+    else
+        exporter_lose_part(exporter, now_ns);
 }
 
 static void on_answer(void *user, const struct otlp_answer *answer, uint64_t now_ns) {
@@ -262,8 +231,13 @@ static void exporter_time_out(struct otlp_exporter *exporter, uint64_t now_ns) {
     exporter_take(exporter, &verdict, now_ns);
 }
 
+/* The deadline has passed while it waited. */
 static void exporter_expire(struct otlp_exporter *exporter, uint64_t now_ns) {
-    exporter_lose_rest(exporter, exporter->error_type ? exporter->error_type : "timeout", now_ns);
+    if (!exporter->error_type) {
+        exporter->error_type = "timeout";
+        err_say(&exporter->words, "the receiver asked to be left alone for longer");
+    }
+    exporter_lose_rest(exporter, now_ns);
 }
 
 uint64_t otlp_exporter_turn(struct otlp_exporter *exporter, uint64_t now_ns) {
@@ -312,7 +286,9 @@ static void exporter_cancel(struct otel_exporter *base) {
         return;
     if (exporter->state == EXPORTER_SENDING)
         exporter->sender->ops->cancel(exporter->sender);
-    exporter_lose_rest(exporter, "cancelled", exporter->now_ns);
+    exporter->error_type = "cancelled";
+    exporter->words.text[0] = '\0';
+    exporter_lose_rest(exporter, exporter->now_ns);
 }
 
 static void exporter_free(struct otel_exporter *base) {
@@ -335,7 +311,6 @@ int otlp_exporter_new(const struct otlp_exporter_options *options, struct otlp_e
     };
     exporter->base.ops = &exporter->ops;
     exporter->signal = options->signal;
-    exporter->endpoint = options->endpoint;
     exporter->sender = options->sender;
     exporter->timeout_ns = options->timeout_ns;
     random_init(&exporter->jitter, options->seed);

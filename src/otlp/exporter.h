@@ -21,7 +21,6 @@ struct otlp_exporter;
 
 struct otlp_exporter_options {
     enum otel_signal signal;
-    const char *endpoint;       /* for words; borrowed */
     struct otlp_sender *sender; /* taken */
     uint64_t timeout_ns;        /* of one attempt */
     uint64_t seed;              /* of the back-off's jitter */

@@ -15,8 +15,8 @@
 /* How long a server may ask us to stay away: some answer with a day, and come back in a minute. */
 #define OTLP_MAX_WAIT_S 300
 
-/* Between two lines about items that a server does not take: it says so for each batch. */
-#define OTLP_REJECTED_LINE_S 60
+/* Between two lines that pass on what a receiver says: some say the same for each batch. */
+#define OTLP_WARNING_LINE_S 60
 
 /* What a server says, as it is put into a line of the log. */
 #define OTLP_MAX_WORDS 256

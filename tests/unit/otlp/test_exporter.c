@@ -67,6 +67,7 @@ struct otel_export {
     unsigned n_done;
     size_t n_rejected;
     const char *error_type;
+    char words[512];
     const struct otel_batch *next; /* sent from inside */
 };
 
@@ -79,6 +80,7 @@ void otel_export_done(struct otel_export *done, const struct otel_export_outcome
     done->n_done++;
     done->n_rejected = outcome->n_rejected;
     done->error_type = outcome->error_type;
+    snprintf(done->words, sizeof(done->words), "%s", outcome->words ? outcome->words : "");
     const struct otel_batch *next = STEAL(done->next);
     if (next) {
         struct otel_exporter *base = otlp_exporter_base(exporter);
@@ -96,9 +98,9 @@ static void keep_line(enum log_level level, const char *line, size_t len) {
     snprintf(lines + n, sizeof(lines) - n, "%.*s", (int)len, line);
 }
 
-static void assert_said(const char *words) {
-    if (!strstr(lines, words))
-        fail_msg("'%s' is not in: %s", words, lines);
+/* Of the outcome. */
+static void assert_words(const char *words) {
+    assert_string_equal(export.words, words);
 }
 
 static unsigned n_lines(void) {
@@ -120,11 +122,8 @@ static void make(enum otel_signal signal, size_t max_request) {
     export = (struct otel_export){0};
     lines[0] = '\0';
     now_ns = 1000 * S;
-    const struct otlp_exporter_options options = {.signal = signal,
-                                                  .endpoint = "http://there:4317",
-                                                  .sender = &fake.base,
-                                                  .timeout_ns = 10 * S,
-                                                  .seed = 1};
+    const struct otlp_exporter_options options = {
+        .signal = signal, .sender = &fake.base, .timeout_ns = 10 * S, .seed = 1};
     assert_int_equal(otlp_exporter_new(&options, &exporter), 0);
 }
 
@@ -191,6 +190,7 @@ static void test_a_batch_is_delivered_with_one_request(void **state) {
     assert_true(otlp_exporter_turn(exporter, now_ns) == now_ns + 10 * S);
     answer_grpc(GRPC_OK, "");
     assert_done(0, NULL);
+    assert_words("");
     assert_string_equal(lines, "");
 }
 
@@ -227,10 +227,7 @@ static void test_unavailable_is_tried_again_and_recovers(void **state) {
     assert_int_equal(fake.n_sent, 2);
     answer_grpc(GRPC_OK, "");
     assert_done(0, NULL);
-    assert_said("spans do not arrive at http://there:4317: UNAVAILABLE: cannot connect to there "
-                "port 4317: connection refused; they are sent again until they are too old\n");
-    assert_said("spans arrive at http://there:4317 again; 0 were lost\n");
-    assert_int_equal(n_lines(), 2);
+    assert_words("");
 }
 
 static void test_waits_grow_until_the_deadline_and_then_all_is_lost(void **state) {
@@ -238,7 +235,7 @@ static void test_waits_grow_until_the_deadline_and_then_all_is_lost(void **state
     uint64_t begin_ns = now_ns, last_wait_ns = 0;
     send_traces();
     for (;;) {
-        answer_grpc(GRPC_UNAVAILABLE, "");
+        answer_grpc(GRPC_UNAVAILABLE, "connection refused");
         if (export.n_done)
             break;
         uint64_t failed_ns = now_ns;
@@ -249,27 +246,7 @@ static void test_waits_grow_until_the_deadline_and_then_all_is_lost(void **state
     assert_in_range(fake.n_sent, 5, 8);
     assert_true(now_ns - begin_ns < 30 * S);
     assert_done(3, "UNAVAILABLE");
-    assert_int_equal(n_lines(), 1);
-}
-
-static void test_a_dead_endpoint_leaves_one_line_however_long_it_is_dead(void **state) {
-    (void)state;
-    for (unsigned i = 0; i < 100; i++) {
-        export = (struct otel_export){0};
-        send_traces();
-        while (!export.n_done) {
-            answer_grpc(GRPC_UNAVAILABLE, "");
-            if (!export.n_done)
-                pass();
-        }
-    }
-    assert_int_equal(n_lines(), 1);
-    export = (struct otel_export){0};
-    send_traces();
-    answer_grpc(GRPC_OK, "");
-    assert_done(0, NULL);
-    assert_said("again; 300 were lost");
-    assert_int_equal(n_lines(), 2);
+    assert_words("UNAVAILABLE: connection refused");
 }
 
 struct row {
@@ -341,7 +318,6 @@ static void test_a_connection_closed_by_tls_or_in_mid_answer_is_tried_again(void
     (void)state;
     send_traces();
     answer(&(struct otlp_answer){.kind = OTLP_NO_ANSWER, .text = "certificate verify failed"});
-    assert_said("certificate verify failed; they are sent again");
     pass();
     answer(&(struct otlp_answer){.kind = OTLP_NO_ANSWER});
     pass();
@@ -373,7 +349,6 @@ static void test_resource_exhausted_with_retry_info_waits_as_it_says(void **stat
     send_traces();
     answer(&(struct otlp_answer){
         .kind = OTLP_ANSWER_GRPC, .code = GRPC_RESOURCE_EXHAUSTED, .body = retry_info(7)});
-    assert_said("RESOURCE_EXHAUSTED: full;");
     pass();
     assert_true(now_ns == begin_ns + 7 * S);
     answer_grpc(GRPC_OK, "");
@@ -441,7 +416,8 @@ static void test_partial_success_is_counted_and_never_sent_again(void **state) {
                                  .body = bytes_of("\x0A\x0A\x08\x02\x12\x06old ts", 12)});
     assert_int_equal(fake.n_sent, 1);
     assert_done(2, "rejected");
-    assert_said("http://there:4317 rejected 2 spans: old ts\n");
+    assert_words("old ts");
+    assert_string_equal(lines, "");
 }
 
 static void test_partial_success_claims_no_more_than_there_was(void **state) {
@@ -463,7 +439,7 @@ static void test_a_warning_without_rejections_is_told_at_most_once_a_minute(void
         now_ns += S;
     }
     assert_int_equal(n_lines(), 2);
-    assert_said("http://there:4317 says: use\n");
+    assert_non_null(strstr(lines, "telemetry: the receiver of spans says: use\n"));
 }
 
 static void test_an_answer_that_is_no_message_counts_by_its_status(void **state) {
@@ -480,7 +456,7 @@ static void test_a_permanent_error_is_told_with_the_words_of_its_body(void **sta
     answer(&(struct otlp_answer){
         .kind = OTLP_ANSWER_HTTP, .code = 400, .body = bytes_of("\x08\x03\x12\x08no such!", 12)});
     assert_done(3, "400");
-    assert_said("spans do not arrive at http://there:4317: HTTP status 400: no such!\n");
+    assert_words("HTTP status 400: no such!");
 }
 
 /* ---- deadlines ---- */
@@ -500,7 +476,7 @@ static void test_a_sender_that_hangs_is_given_up_and_tried_again(void **state) {
     pass();
     assert_true(now_ns <= begin_ns + 30 * S);
     assert_done(3, "timeout");
-    assert_said("no answer in time");
+    assert_words("no answer in time");
 }
 
 static void test_cancelling_ends_it_in_every_state(void **state) {
@@ -549,12 +525,12 @@ static void test_a_span_too_large_for_any_request_is_lost_and_the_rest_is_not(vo
     make(OTEL_TRACES, 512);
     send_traces();
     (void)otlp_exporter_turn(exporter, now_ns);
-    assert_said("a request of 1 would be over 512 bytes");
     while (fake.is_busy) {
         answer_grpc(GRPC_OK, "");
         (void)otlp_exporter_turn(exporter, now_ns);
     }
     assert_done(1, "too_large");
+    assert_words("a request of 1 would be over 512 bytes");
 }
 
 static void test_metrics_too_large_for_a_request_are_lost_whole(void **state) {
@@ -595,7 +571,6 @@ int main(void) {
         TEST(test_an_attempt_gets_no_more_time_than_its_batch_has),
         TEST(test_unavailable_is_tried_again_and_recovers),
         TEST(test_waits_grow_until_the_deadline_and_then_all_is_lost),
-        TEST(test_a_dead_endpoint_leaves_one_line_however_long_it_is_dead),
         TEST(test_each_code_is_tried_again_or_given_up_as_the_specification_says),
         TEST(test_a_connection_closed_by_tls_or_in_mid_answer_is_tried_again),
         TEST(test_resource_exhausted_with_retry_info_waits_as_it_says),
