@@ -220,7 +220,7 @@ static void exporter_attempt(struct otlp_exporter *exporter, uint64_t now_ns) {
         .user = exporter,
     };
     exporter->state = EXPORTER_SENDING;
-    exporter->due_ns = now_ns + request.timeout_ns;
+    exporter->due_ns = now_ns + request.timeout_ns + OTLP_GRACE_MS * NS_PER_MS;
     exporter->sender->ops->send(exporter->sender, &request);
 }
 
@@ -240,16 +240,21 @@ static void exporter_expire(struct otlp_exporter *exporter, uint64_t now_ns) {
     exporter_lose_rest(exporter, now_ns);
 }
 
+/* An attempt has been given no more time than there is. */
+static uint64_t exporter_due(const struct otlp_exporter *exporter) {
+    uint64_t deadline_ns = exporter->batch.deadline_ns;
+    bool is_late = exporter->state == EXPORTER_WAITING && exporter->due_ns > deadline_ns;
+    return is_late ? deadline_ns : exporter->due_ns;
+}
+
 uint64_t otlp_exporter_turn(struct otlp_exporter *exporter, uint64_t now_ns) {
     exporter->now_ns = now_ns;
     while (exporter->state != EXPORTER_IDLE) {
-        uint64_t deadline_ns = exporter->batch.deadline_ns;
-        uint64_t due_ns = exporter->due_ns < deadline_ns ? exporter->due_ns : deadline_ns;
-        if (now_ns < due_ns)
-            return due_ns;
+        if (now_ns < exporter_due(exporter))
+            return exporter_due(exporter);
         if (exporter->state == EXPORTER_SENDING)
             exporter_time_out(exporter, now_ns);
-        else if (now_ns >= deadline_ns)
+        else if (now_ns >= exporter->batch.deadline_ns)
             exporter_expire(exporter, now_ns);
         else
             exporter_attempt(exporter, now_ns);

@@ -20,3 +20,11 @@
 
 /* What a server says, as it is put into a line of the log. */
 #define OTLP_MAX_WORDS 256
+
+/* OTEL_EXPORTER_OTLP_HEADERS, twice: as they are and as they are sent. A call takes
+ * GRPC_MAX_METADATA. */
+#define OTLP_MAX_HEADERS (64 << 10)
+
+/* How long after an attempt's time its sender may still say why there was no answer: it knows
+ * better than who only has a clock. */
+#define OTLP_GRACE_MS 100

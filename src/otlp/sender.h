@@ -10,6 +10,9 @@
  * (sender_http.h). A sender tries once; what follows from an answer is the exporter's business
  * (exporter.h).
  */
+/* As the specification of OTLP exporters has it. */
+#define OTLP_USER_AGENT "OTel-OTLP-Exporter-C/" THERMOGRAPH_VERSION
+
 enum otlp_answer_kind {
     OTLP_ANSWER_GRPC, /* `code` is a gRPC status */
     OTLP_ANSWER_HTTP, /* `code` is an HTTP status */

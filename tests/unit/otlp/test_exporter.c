@@ -12,7 +12,8 @@
 #include "samples.h"
 #include "unit.h"
 
-#define S NS_PER_S
+#define S     NS_PER_S
+#define GRACE (OTLP_GRACE_MS * NS_PER_MS)
 
 /* ---- the sender ---- */
 
@@ -187,7 +188,7 @@ static void test_a_batch_is_delivered_with_one_request(void **state) {
     assert_int_equal(fake.n_sent, 1);
     assert_true(fake.request.timeout_ns == 10 * S);
     assert_true(fake.request.message.len > 100);
-    assert_true(otlp_exporter_turn(exporter, now_ns) == now_ns + 10 * S);
+    assert_true(otlp_exporter_turn(exporter, now_ns) == now_ns + 10 * S + GRACE);
     answer_grpc(GRPC_OK, "");
     assert_done(0, NULL);
     assert_words("");
@@ -466,7 +467,7 @@ static void test_a_sender_that_hangs_is_given_up_and_tried_again(void **state) {
     uint64_t begin_ns = now_ns;
     send_traces();
     pass();
-    assert_true(now_ns == begin_ns + 10 * S);
+    assert_true(now_ns == begin_ns + 10 * S + GRACE);
     assert_int_equal(fake.n_cancelled, 1);
     pass();
     assert_int_equal(fake.n_sent, 2);
@@ -474,7 +475,7 @@ static void test_a_sender_that_hangs_is_given_up_and_tried_again(void **state) {
     assert_int_equal(fake.n_cancelled, 2);
     pass();
     pass();
-    assert_true(now_ns <= begin_ns + 30 * S);
+    assert_true(now_ns <= begin_ns + 30 * S + GRACE);
     assert_done(3, "timeout");
     assert_words("no answer in time");
 }
