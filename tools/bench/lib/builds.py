@@ -58,7 +58,7 @@ def make_program():
 
 
 # The programs of tools/bench that measure something alone, by the name of their section.
-ALONE = {"coder": ["bench_chunk"], "otel": ["otel_encode"]}
+ALONE = {"coder": ["bench_chunk"], "otel": ["otel", "otel_encode"]}
 
 
 def measure_alone(name):
