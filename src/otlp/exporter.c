@@ -291,8 +291,10 @@ static void exporter_cancel(struct otel_exporter *base) {
         return;
     if (exporter->state == EXPORTER_SENDING)
         exporter->sender->ops->cancel(exporter->sender);
-    exporter->error_type = "cancelled";
-    exporter->words.text[0] = '\0';
+    if (!exporter->error_type) {
+        exporter->error_type = "cancelled";
+        err_say(&exporter->words, "given up before there was an answer");
+    }
     exporter_lose_rest(exporter, exporter->now_ns);
 }
 

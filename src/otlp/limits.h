@@ -28,3 +28,7 @@
 /* How long after an attempt's time its sender may still say why there was no answer: it knows
  * better than who only has a clock. */
 #define OTLP_GRACE_MS 100
+
+/* How long a stop waits past its limit for the thread, which then only closes what it has: a busy
+ * machine may let it wait. */
+#define OTLP_STOP_GRACE_MS 1000

@@ -490,10 +490,11 @@ static void test_cancelling_ends_it_in_every_state(void **state) {
     assert_done(3, "cancelled");
     export = (struct otel_export){0};
     send_traces();
-    answer_grpc(GRPC_UNAVAILABLE, "");
+    answer_grpc(GRPC_UNAVAILABLE, "no route");
     base->ops->cancel(base);
     assert_int_equal(fake.n_cancelled, 1);
-    assert_done(3, "cancelled");
+    assert_done(3, "UNAVAILABLE");
+    assert_words("UNAVAILABLE: no route");
 }
 
 /* ---- sizes and memory ---- */
