@@ -362,7 +362,8 @@ static void console_send(struct otel_exporter *exporter, const struct otel_batch
     clearerr(console->out);
     print_batch(console, batch);
     if (fflush(console->out) || ferror(console->out))
-        outcome = (struct otel_export_outcome){batch->n, "write_failed"};
+        outcome =
+            (struct otel_export_outcome){.n_rejected = batch->n, .error_type = "write_failed"};
     otel_export_done(export, &outcome, now_ns);
 }
 
