@@ -14,9 +14,10 @@
  */
 #include "otlp/telemetry.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -24,6 +25,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "net/loop.h"
+#include "otel/console.h"
 #include "otlp/exporter.h"
 #include "otlp/limits.h"
 #include "otlp/sender_grpc.h"
@@ -162,18 +164,30 @@ static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp
     return r;
 }
 
+/* The exporter of a signal; NULL, with a line in the log: its settings cannot be used. */
+static struct otel_exporter *make_exporter(struct otlp_telemetry *telemetry,
+                                           const struct otel_settings *settings,
+                                           enum otel_signal signal) {
+    struct otel_exporter *made = NULL;
+    struct err_text why;
+    int r = 0;
+    if (settings->exporters[signal] == OTEL_EXPORT_CONSOLE) {
+        r = otel_console_new(signal, stdout, &made);
+        err_say(&why, "%s", strerror(-r));
+    } else if (settings->exporters[signal] == OTEL_EXPORT_OTLP) {
+        r = exporter_new(telemetry, &settings->otlp[signal], signal, &why);
+        made = r ? NULL : otlp_exporter_base(telemetry->exporters[signal]);
+    }
+    if (r)
+        log_warn("telemetry: no %s are exported: %s", signal_names[signal], why.text);
+    return made;
+}
+
 static void make_exporters(struct otlp_telemetry *telemetry, const struct otel_settings *settings,
                            struct otel_sdk_options *options) {
-    for (unsigned i = 0; i < OTEL_N_SIGNALS; i++) {
-        struct err_text why;
-        if (settings->is_disabled || settings->exporters[i] != OTEL_EXPORT_OTLP)
-            continue;
-        if (exporter_new(telemetry, &settings->otlp[i], (enum otel_signal)i, &why)) {
-            log_warn("telemetry: no %s are exported: %s", signal_names[i], why.text);
-            continue;
-        }
-        options->exporters[i] = otlp_exporter_base(telemetry->exporters[i]);
-        telemetry->has_thread = true;
+    for (unsigned i = 0; i < OTEL_N_SIGNALS && !settings->is_disabled; i++) {
+        options->exporters[i] = make_exporter(telemetry, settings, (enum otel_signal)i);
+        telemetry->has_thread |= options->exporters[i] != NULL;
     }
 }
 
