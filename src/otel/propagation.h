@@ -10,8 +10,9 @@
  * call never fails for it.
  */
 struct otel_baggage_member {
-    struct bytes key, value; /* percent-decoded, UTF-8 */
-    struct bytes metadata;   /* as it came: `a=1;b` */
+    struct bytes key;      /* a token (RFC 7230) */
+    struct bytes value;    /* percent-decoded, UTF-8 */
+    struct bytes metadata; /* as it came: `a=1;b` */
 };
 
 struct otel_baggage {
@@ -45,7 +46,8 @@ void otel_propagation_extract(const struct otel_propagators *propagators,
                               const struct otel_carrier *carrier, struct otel_context *context,
                               struct otel_baggage *baggage);
 
-/* Sets the fields of a valid context; none of one that is not. */
+/* Sets the fields of what there is: none of a span context that is not valid, none of no baggage.
+ */
 void otel_propagation_inject(const struct otel_propagators *propagators,
                              const struct otel_context *context,
                              const struct otel_carrier *carrier);
@@ -68,10 +70,14 @@ MUST_USE int otel_trace_state_check(struct bytes field);
 /* The value of a key, data NULL when there is none. `field` has been checked. */
 struct bytes otel_trace_state_get(struct bytes field, const char *key);
 
-/* Reads as many whole members as there is room for, in order; what is malformed is left out. */
+/* Reads as many whole members as there is room for, in order; what is malformed is left out, and of
+ * two with the same key the later one counts. */
 void otel_baggage_parse(struct bytes field, struct otel_baggage *baggage);
 /* At most `cap` bytes, whole members only; how many. */
 size_t otel_baggage_format(const struct otel_baggage *baggage, char *out, size_t cap);
-/* Sets or replaces a member. 0, or -ENOSPC at a limit; -EINVAL for a key that is no token. */
+/* Sets or replaces a member, without metadata; neither text lies in `baggage`. 0, or -ENOSPC at a
+ * limit; -EINVAL for a key that is no token. */
 MUST_USE int otel_baggage_set(struct otel_baggage *baggage, struct bytes key, struct bytes value);
+void otel_baggage_remove(struct otel_baggage *baggage, const char *key);
+/* Data NULL when there is none. */
 struct bytes otel_baggage_get(const struct otel_baggage *baggage, const char *key);
