@@ -48,6 +48,9 @@ struct otel_export_outcome {
     /* Why, for the attribute error.type: a gRPC or HTTP status, `timeout`, `rejected`; NULL: all is
      * well. A constant, or alive as long as the exporter. */
     const char *error_type;
+    /* The same for people, with what the receiver says: `UNAVAILABLE: cannot connect to ...`. For
+     * the time of otel_export_done(); NULL: error_type says all there is. */
+    const char *words;
 };
 
 void otel_export_done(struct otel_export *export, const struct otel_export_outcome *outcome,

@@ -74,4 +74,4 @@ struct otel_losses {
     uint64_t n_spans, n_logs; /* never exported: queue full, no room, rejected, failed */
     uint64_t n_failed_exports[OTEL_N_SIGNALS];
 };
-void otel_sdk_losses(const struct otel_sdk *sdk, struct otel_losses *losses);
+void otel_sdk_losses(struct otel_sdk *sdk, struct otel_losses *losses);

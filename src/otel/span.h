@@ -42,13 +42,13 @@ struct otel_link_to {
 
 struct otel_span_options {
     struct bytes name;
-    enum otel_span_kind kind;                /* 0: internal */
     const struct otel_context *parent;       /* NULL: otel_context_current() */
     uint64_t start_ns;                       /* wall clock; 0: now */
     const struct otel_attribute *attributes; /* what a sampler may look at */
     size_t n_attributes;
     const struct otel_link_to *links;
     size_t n_links;
+    enum otel_span_kind kind; /* 0: internal. Last, so that there is no gap: see span.c */
 };
 
 /* Lies where its owner wants it; zeroed, it is a span that is not recorded. */
@@ -69,8 +69,17 @@ static inline bool otel_span_is_recorded(const struct otel_span *span) {
     return span->record != NULL;
 }
 
+/* Not to be called: the rest of otel_span_set() and otel_span_end(), which are tests where there is
+ * nothing to do. */
+void otel_span_set_recorded(struct otel_span *span, const char *key,
+                            const struct otel_value *value);
+void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns);
+
 /* Sets or replaces an attribute. */
-void otel_span_set(struct otel_span *span, const char *key, struct otel_value value);
+static inline void otel_span_set(struct otel_span *span, const char *key, struct otel_value value) {
+    if (otel_span_is_recorded(span))
+        otel_span_set_recorded(span, key, &value);
+}
 
 void otel_span_rename(struct otel_span *span, struct bytes name);
 
@@ -85,4 +94,7 @@ void otel_span_link(struct otel_span *span, const struct otel_link_to *link);
 void otel_span_status(struct otel_span *span, enum otel_status status, struct bytes text);
 
 /* `end_ns`: wall clock, 0: now. Its context stays readable. */
-void otel_span_end(struct otel_span *span, uint64_t end_ns);
+static inline void otel_span_end(struct otel_span *span, uint64_t end_ns) {
+    if (otel_span_is_recorded(span))
+        otel_span_end_recorded(span, end_ns);
+}

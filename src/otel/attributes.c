@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An attribute is one piece of the record's memory: the entry, what its value points at (its body),
+ * and the key. A value that replaces another one takes that one's place if it fits; otherwise it
+ * gets a place twice as large as needed, so that an attribute that is set for ever with ever longer
+ * texts costs its record a few times its last size, not the sum of all.
+ *
+ * Keys are looked for one after the other: spans have a dozen, and at most their limit.
+ */
+#include "otel/attributes.h"
+
+#include "base/utf8.h"
+
+struct entry {
+    struct otel_kept_attribute kept; /* first: it is what others see of it */
+    uint8_t *body;
+    size_t body_cap;
+};
+
+/* ---- how large a value is ---- */
+
+/* Where to cut a text so that `max` characters stay; bytes that are no character count as one. */
+static size_t cut_text(struct bytes text, size_t max) {
+    size_t at = 0;
+    if (text.len <= max)
+        return text.len;
+    for (size_t n = 0; n < max && at < text.len; n++) {
+        size_t length = utf8_length(bytes_from(text, at));
+        at += length ? length : 1;
+    }
+    return at;
+}
+
+static size_t texts_size(const struct otel_value *value, size_t max) {
+    size_t size = value->n * sizeof(struct bytes);
+    for (uint32_t i = 0; i < value->n; i++)
+        size += cut_text(value->texts[i], max);
+    return size;
+}
+
+static size_t body_size(const struct otel_value *value, size_t max) {
+    switch (value->type) {
+    case OTEL_TEXT:
+        return cut_text(value->text, max);
+    case OTEL_BYTES:
+        return value->text.len < max ? value->text.len : max;
+    case OTEL_TEXTS:
+        return texts_size(value, max);
+    case OTEL_BOOLEANS:
+        return value->n * sizeof(*value->booleans);
+    case OTEL_INTEGERS:
+        return value->n * sizeof(*value->integers);
+    case OTEL_NUMBERS:
+        return value->n * sizeof(*value->numbers);
+    case OTEL_EMPTY:
+    case OTEL_BOOLEAN:
+    case OTEL_INTEGER:
+    case OTEL_NUMBER:
+        return 0;
+    }
+    return 0;
+}
+
+/* ---- copies ---- */
+
+static void copy_bytes(uint8_t *to, const void *from, size_t n) {
+    if (n > 0)
+        memcpy(to, from, n);
+}
+
+static const struct bytes *copy_texts(const struct otel_value *value, size_t max, uint8_t *body) {
+    struct bytes *texts = (void *)body;
+    uint8_t *at = body + value->n * sizeof(*texts);
+    for (uint32_t i = 0; i < value->n; i++) {
+        size_t len = cut_text(value->texts[i], max);
+        copy_bytes(at, value->texts[i].data, len);
+        texts[i] = bytes_of(at, len);
+        at += len;
+    }
+    return texts;
+}
+
+/* `body` holds the `size` bytes that body_size() said. Field by field: a value was most likely
+ * written a moment ago in pieces, and a processor waits where it reads them as one. */
+static void copy_value(const struct otel_value *value, size_t max, size_t size, uint8_t *body,
+                       struct otel_value *copy) {
+    copy->type = value->type;
+    copy->n = value->n;
+    switch (value->type) {
+    case OTEL_TEXT:
+    case OTEL_BYTES:
+        copy_bytes(body, value->text.data, size);
+        copy->text = bytes_of(body, size);
+        return;
+    case OTEL_TEXTS:
+        copy->texts = copy_texts(value, max, body);
+        return;
+    case OTEL_BOOLEANS:
+    case OTEL_INTEGERS:
+    case OTEL_NUMBERS:
+        copy_bytes(body, value->booleans, size); /* or what else the array is of */
+        copy->booleans = (const bool *)body;
+        return;
+    case OTEL_EMPTY:
+    case OTEL_BOOLEAN:
+    case OTEL_INTEGER:
+    case OTEL_NUMBER:
+        copy->integer = value->integer; /* the widest of them */
+        return;
+    }
+}
+
+bool attributes_copy_value(struct record *record, const struct otel_value *value,
+                           struct otel_value *copy) {
+    size_t size = body_size(value, SIZE_MAX);
+    uint8_t *body = size ? record_alloc(record, size) : NULL;
+    if (size && !body)
+        return false;
+    copy_value(value, SIZE_MAX, size, body, copy);
+    return true;
+}
+
+/* ---- sets ---- */
+
+static struct entry *find(const struct otel_kept_attributes *kept, struct bytes key) {
+    for (struct otel_kept_attribute *at = kept->first; at; at = at->next)
+        if (bytes_equal_short(at->attribute.key, key))
+            return CONTAINER_OF(at, struct entry, kept);
+    return NULL;
+}
+
+static bool make_body(struct record *record, struct entry *entry, size_t size) {
+    if (size <= entry->body_cap)
+        return true;
+    uint8_t *body = record_alloc(record, 2 * size);
+    if (!body)
+        return false;
+    entry->body = body;
+    entry->body_cap = 2 * size;
+    return true;
+}
+
+static void append(struct otel_kept_attributes *kept, struct otel_kept_attribute *one) {
+    one->next = NULL;
+    if (kept->last)
+        kept->last->next = one;
+    else
+        kept->first = one;
+    kept->last = one;
+    kept->n++;
+}
+
+/* The body first, for arrays have to be aligned. */
+static struct entry *entry_new(struct record *record, struct bytes key, size_t size) {
+    struct entry *entry = record_alloc(record, sizeof(*entry) + size + key.len);
+    if (!entry)
+        return NULL;
+    entry->body = (uint8_t *)(entry + 1);
+    entry->body_cap = size;
+    memcpy(entry->body + size, key.data, key.len);
+    entry->kept.attribute.key = bytes_of(entry->body + size, key.len);
+    return entry;
+}
+
+static struct entry *add(struct record *record, struct otel_kept_attributes *kept, struct bytes key,
+                         size_t size) {
+    struct entry *entry = entry_new(record, key, size);
+    if (entry)
+        append(kept, &entry->kept);
+    return entry;
+}
+
+/* The entry of this key with a body of `size` bytes; NULL over a limit or without room. */
+static struct entry *entry_for(struct record *record, struct otel_kept_attributes *kept,
+                               size_t n_max, struct bytes key, size_t size) {
+    struct entry *entry = find(kept, key);
+    if (entry)
+        return make_body(record, entry, size) ? entry : NULL;
+    if (kept->n >= n_max || key.len == 0)
+        return NULL;
+    return add(record, kept, key, size);
+}
+
+void attributes_set(struct record *record, struct otel_kept_attributes *kept,
+                    const struct attribute_limits *limits, struct bytes key,
+                    const struct otel_value *value) {
+    size_t size = body_size(value, limits->value_length);
+    struct entry *entry = entry_for(record, kept, limits->n, key, size);
+    if (!entry) {
+        kept->n_dropped++;
+        return;
+    }
+    copy_value(value, limits->value_length, size, entry->body, &entry->kept.attribute.value);
+}
+
+void attributes_set_all(struct record *record, struct otel_kept_attributes *kept,
+                        const struct attribute_limits *limits,
+                        const struct otel_attribute *attributes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        attributes_set(record, kept, limits, attributes[i].key, &attributes[i].value);
+}

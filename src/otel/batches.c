@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a record is, and as what it counts:
+ *
+ *     a shard's list ──gather──> waiting ──export──> exporting ──done──> freed
+ *     └────── queued, up to max_queue ──┘            one batch
+ *
+ * `wake_at` of the queue is what recording threads look at: a full batch while no export is under
+ * way, and nothing meanwhile, for then a turn could do nothing about it.
+ */
+#include "otel/batches.h"
+
+#include "base/mem.h"
+#include "otel/log_record.h"
+#include "otel/span_record.h"
+
+static const enum otel_signal signals[RECORD_KINDS] = {
+    [RECORD_SPAN] = OTEL_TRACES,
+    [RECORD_LOG] = OTEL_LOGS,
+};
+
+static struct record_queue *queue_of(const struct batches *batches) {
+    return &batches->recorder->queues[batches->kind];
+}
+
+static void free_all(struct record_list *list) {
+    for (struct record *record = list->first, *next; record; record = next) {
+        next = record->next;
+        record_free(record);
+    }
+    *list = (struct record_list){0};
+}
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static void export_done(void *user);
+
+int batches_init(struct batches *batches, const struct batches_options *options) {
+    *batches = (struct batches){.kind = options->kind,
+                                .recorder = options->recorder,
+                                .settings = *options->settings,
+                                .resource = options->resource,
+                                .changed = options->changed,
+                                .user = options->user};
+    batches->due_ns = options->now_ns + batches->settings.delay_ns;
+    const struct export_options of_exports = {.signal = signals[options->kind],
+                                              .exporter = options->exporter,
+                                              .endpoint = options->endpoint,
+                                              .metrics = options->metrics,
+                                              .done = export_done,
+                                              .user = batches};
+    export_init(&batches->export, &of_exports);
+    batches->view = mem_new_array(void *, batches->settings.max_batch);
+    if (!batches->view)
+        return -ENOMEM;
+    atomic_store(&queue_of(batches)->wake_at, batches->settings.max_batch);
+    return 0;
+}
+
+void batches_fini(struct batches *batches) {
+    mem_free(batches->view);
+    batches->view = NULL;
+}
+
+/* ---- a batch ---- */
+
+static struct record *pop(struct record_list *list) {
+    struct record *record = list->first;
+    list->first = record->next;
+    if (!list->first)
+        list->last = NULL;
+    list->n--;
+    return record;
+}
+
+static void show(struct batches *batches, size_t i, struct record *record) {
+    if (batches->kind == RECORD_SPAN)
+        batches->spans[i] = &CONTAINER_OF(record, struct span_record, record)->data;
+    else
+        batches->logs[i] = &CONTAINER_OF(record, struct log_record, record)->data;
+}
+
+static void take(struct batches *batches, size_t n) {
+    struct record_list *exporting = &batches->exporting;
+    for (size_t i = 0; i < n; i++) {
+        struct record *record = pop(&batches->waiting);
+        show(batches, i, record);
+        record->next = exporting->first; /* in whatever order: it is freed together */
+        exporting->first = record;
+    }
+    exporting->n = n;
+    batches->n_due -= smaller(batches->n_due, n);
+    batches->n_processed += n;
+    recorder_took(batches->recorder, batches->kind, n);
+}
+
+static void export_batch(struct batches *batches, uint64_t now_ns) {
+    size_t n = smaller(batches->waiting.n, batches->settings.max_batch);
+    take(batches, n);
+    struct otel_batch batch = {.signal = batches->export.signal,
+                               .resource = batches->resource,
+                               .n = n,
+                               .deadline_ns = now_ns + batches->settings.timeout_ns};
+    if (batches->kind == RECORD_SPAN)
+        batch.spans = batches->spans;
+    else
+        batch.logs = batches->logs;
+    export_start(&batches->export, &batch, now_ns);
+}
+
+static void export_done(void *user) {
+    struct batches *batches = user;
+    batches->n_to_flush -= smaller(batches->n_to_flush, batches->exporting.n);
+    free_all(&batches->exporting);
+    batches->changed(batches->user);
+}
+
+/* ---- turns ---- */
+
+static void say_overflow(struct batches *batches, uint64_t now_ns) {
+    uint64_t n = batches->recorder->totals[COUNT_QUEUE_FULL + batches->kind];
+    outage_overflow(&batches->export.outage, n - batches->n_overflowed, queue_of(batches)->max,
+                    now_ns);
+    batches->n_overflowed = n;
+}
+
+static bool is_due(const struct batches *batches) {
+    return batches->n_due > 0 || batches->waiting.n >= batches->settings.max_batch;
+}
+
+/* More may have come than a batch while nobody was to be woken for it. */
+static bool is_full(struct batches *batches) {
+    atomic_store(&queue_of(batches)->wake_at, batches->settings.max_batch);
+    return atomic_load(&queue_of(batches)->n) >= batches->settings.max_batch;
+}
+
+uint64_t batches_turn(struct batches *batches, uint64_t now_ns) {
+    export_check(&batches->export, now_ns);
+    if (now_ns >= batches->due_ns) {
+        batches->n_due = batches->waiting.n;
+        batches->due_ns = now_ns + batches->settings.delay_ns;
+    }
+    atomic_store(&queue_of(batches)->wake_at, SIZE_MAX);
+    while (!batches->export.is_under_way && is_due(batches))
+        export_batch(batches, now_ns);
+    say_overflow(batches, now_ns);
+    if (batches->export.is_under_way)
+        return export_due_ns(&batches->export);
+    return is_full(batches) ? now_ns : batches->due_ns;
+}
+
+void batches_flush(struct batches *batches) {
+    batches->n_due = batches->waiting.n;
+    batches->n_to_flush = batches->exporting.n + batches->waiting.n;
+}

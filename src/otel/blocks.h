@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+/*
+ * The memory of one thread's records: blocks that its owner takes, that any thread gives back, and
+ * that the owner then takes again. The heap is asked only while more is needed than ever before, up
+ * to OTEL_MAX_THREAD_BYTES.
+ */
+struct blocks;
+
+struct block {
+    struct block *next; /* for whoever holds it */
+    struct blocks *owner;
+    struct list all;
+    unsigned size_class;
+    _Alignas(max_align_t) uint8_t memory[];
+};
+
+/* The least is a span with its first half dozen attributes, the largest one a text of 4 MiB. */
+enum {
+    BLOCKS_LEAST = 1024,
+    BLOCKS_CLASSES = 7, /* each four times the one before */
+};
+
+struct blocks {
+    struct block *free[BLOCKS_CLASSES];
+    struct list all;
+    size_t n_bytes; /* of all */
+    size_t n_taken; /* and not found back yet */
+    char apart[64]; /* others write only this: on a cache line of its own */
+    _Atomic(struct block *) returned;
+    char apart_from_others[64];
+};
+
+void blocks_init(struct blocks *blocks);
+
+/* Frees all, wherever they are. */
+void blocks_fini(struct blocks *blocks);
+
+/* The owner's thread. At least `size` bytes, with `next` NULL; NULL without memory or at the limit.
+ */
+struct block *blocks_take(struct blocks *blocks, size_t size);
+
+/* How much a block holds. */
+size_t block_size(const struct block *block);
+
+/* Any thread: a chain of blocks, linked by `next`, whoever their owners are. */
+void blocks_give_back(struct block *chain);
+
+/* The owner's thread, or another one when that has ended. All that were taken are back. */
+bool blocks_are_home(struct blocks *blocks);

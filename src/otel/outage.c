@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "otel/outage.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+/* A line takes this many tokens, one of which comes each second: after four lines one a minute. */
+enum {
+    LINE_TOKENS = 60,
+    BURST_TOKENS = 4 * LINE_TOKENS,
+};
+
+static const char *const items[OTEL_N_SIGNALS] = {
+    [OTEL_TRACES] = "spans",
+    [OTEL_METRICS] = "metric points",
+    [OTEL_LOGS] = "log records",
+};
+
+static const char *const queue_variables[OTEL_N_SIGNALS] = {
+    [OTEL_TRACES] = "OTEL_BSP_MAX_QUEUE_SIZE",
+    [OTEL_METRICS] = "",
+    [OTEL_LOGS] = "OTEL_BLRP_MAX_QUEUE_SIZE",
+};
+
+/* `https://user:password@host/path`: how long the scheme is, and where the host begins. */
+static const char *host_of(const char *endpoint, size_t *n_scheme) {
+    const char *scheme_end = strstr(endpoint, "://");
+    const char *authority = scheme_end ? scheme_end + 3 : endpoint;
+    size_t n_authority = strcspn(authority, "/?#");
+    const char *at = memrchr(authority, '@', n_authority);
+    *n_scheme = (size_t)(authority - endpoint);
+    return at ? at + 1 : authority;
+}
+
+void outage_init(struct outage *outage, enum otel_signal signal, const char *endpoint,
+                 const char *component_type) {
+    *outage = (struct outage){.signal = signal};
+    ratelimit_init(&outage->lines, BURST_TOKENS, 1, 0);
+    if (!endpoint) {
+        snprintf(outage->where, sizeof(outage->where), "%s", component_type);
+        return;
+    }
+    size_t n_scheme;
+    const char *host = host_of(endpoint, &n_scheme);
+    snprintf(outage->where, sizeof(outage->where), "%.*s%s (%s)", (int)n_scheme, endpoint, host,
+             component_type);
+}
+
+static bool may_say(struct outage *outage, uint64_t now_ns) {
+    return ratelimit_take(&outage->lines, LINE_TOKENS, now_ns) == 0;
+}
+
+static void failed(struct outage *outage, size_t n_lost, const char *why, uint64_t now_ns) {
+    outage->n_lost += n_lost;
+    outage->n_failed++;
+    if (outage->is_said || !may_say(outage, now_ns))
+        return;
+    outage->is_said = true;
+    log_warn("exporting %s to %s fails: %s; they are dropped, and counted, until it works again",
+             items[outage->signal], outage->where, why);
+}
+
+static void worked(struct outage *outage) {
+    if (outage->is_said) {
+        log_info("exporting %s to %s works again; %" PRIu64 " were lost in %" PRIu64
+                 " failed exports, %" PRIu64 " to a full queue",
+                 items[outage->signal], outage->where, outage->n_lost, outage->n_failed,
+                 outage->n_overflowed);
+        outage->n_overflowed = 0;
+    }
+    outage->is_said = false;
+    outage->n_lost = outage->n_failed = 0;
+}
+
+void outage_export(struct outage *outage, size_t n, size_t n_lost, const char *why,
+                   uint64_t now_ns) {
+    if (n_lost == n) {
+        failed(outage, n_lost, why, now_ns);
+        return;
+    }
+    worked(outage);
+    if (n_lost > 0 && may_say(outage, now_ns))
+        log_warn("%zu of %zu %s were not taken by %s: %s", n_lost, n, items[outage->signal],
+                 outage->where, why);
+}
+
+void outage_overflow(struct outage *outage, uint64_t n, size_t max, uint64_t now_ns) {
+    outage->n_overflowed += n;
+    if (outage->n_overflowed == 0 || outage->is_said || !may_say(outage, now_ns))
+        return;
+    log_warn("%" PRIu64 " %s were dropped: more come than %s takes, and the queue of %zu (%s) is "
+             "full",
+             outage->n_overflowed, items[outage->signal], outage->where, max,
+             queue_variables[outage->signal]);
+    outage->n_overflowed = 0;
+}

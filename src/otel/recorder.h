@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/random.h"
+#include "otel/blocks.h"
+#include "otel/settings.h"
+#include "otel/shards.h"
+
+/*
+ * What spans and log records have in common: the memory that they lie in, the shard of each thread,
+ * and the queue of those that have ended, up to the thread that batches them.
+ *
+ *     recorder_mine -> record_new -> record_alloc ... -> recorder_queue    any thread
+ *     recorder_gather -> recorder_took -> ... -> record_free               the batching thread
+ *
+ * Everything of a record lies in its blocks. Nothing here waits for another thread.
+ */
+enum record_kind {
+    RECORD_SPAN,
+    RECORD_LOG,
+    RECORD_KINDS,
+};
+
+/* What is counted. Of started spans: those sampled after those not, each by where the parent is. */
+enum record_count {
+    COUNT_STARTED, /* + RECORD_ORIGINS if sampled + its origin */
+    COUNT_ENDED = COUNT_STARTED + 6,
+    COUNT_LOGS, /* emitted */
+    COUNT_NO_ROOM,
+    COUNT_QUEUE_FULL = COUNT_NO_ROOM + RECORD_KINDS, /* both by kind */
+    RECORD_COUNTS = COUNT_QUEUE_FULL + RECORD_KINDS,
+};
+
+enum record_origin {
+    ORIGIN_NONE,
+    ORIGIN_LOCAL,
+    ORIGIN_REMOTE,
+    RECORD_ORIGINS,
+};
+
+/* Embedded at the start of what a record is. */
+struct record {
+    struct record *next; /* in a queue or a batch */
+    struct recorder *recorder;
+    struct block *blocks; /* the newest first */
+    uint8_t *at, *end;    /* what is free in the newest */
+};
+
+/* In the order in which they ended. */
+struct record_list {
+    struct record *first, *last;
+    size_t n;
+};
+
+struct recorder_shard {
+    struct shard shard;
+    struct random random;
+    struct blocks blocks;
+    _Atomic uint64_t counts[RECORD_COUNTS]; /* written by its thread only */
+    uint64_t gathered[RECORD_COUNTS];       /* of these; under the shards' lock */
+    _Atomic(struct record *) ended[RECORD_KINDS];
+};
+
+/* Of one kind, over all threads. */
+struct record_queue {
+    size_t max;
+    _Atomic size_t n;
+    _Atomic size_t wake_at; /* records; SIZE_MAX: nobody waits for them */
+};
+
+struct attribute_limits {
+    size_t n;            /* attributes */
+    size_t value_length; /* characters of a text, bytes of bytes; SIZE_MAX: no limit */
+};
+
+struct recorder_limits {
+    struct attribute_limits attributes, of_events, of_links;
+    size_t n_events, n_links;
+};
+
+struct recorder {
+    struct shards shards;
+    struct otel_sampler sampler;
+    struct recorder_limits limits[RECORD_KINDS];
+    void (*wake)(void *user);
+    void *user;
+    char apart[64]; /* from here on written by all threads */
+    struct record_queue queues[RECORD_KINDS];
+    _Atomic uint64_t totals[RECORD_COUNTS];
+};
+
+struct recorder_options {
+    const struct otel_settings *settings;
+    void (*wake)(void *user); /* a queue has reached its `wake_at`; any thread */
+    void *user;
+};
+
+/* 0 or a negated errno. */
+MUST_USE int recorder_init(struct recorder *recorder, const struct recorder_options *options);
+/* Frees all records too, wherever they are. */
+void recorder_fini(struct recorder *recorder);
+
+/* ---- any thread ---- */
+
+/* NULL without memory or with too many threads. */
+struct recorder_shard *recorder_mine(struct recorder *recorder);
+
+/* `shard` is this thread's; NULL is fine. */
+void recorder_count(struct recorder *recorder, struct recorder_shard *shard, unsigned count);
+
+/* A record of `size` bytes that begin with a struct record; what is behind that is not zeroed. NULL
+ * without room: that is counted. */
+void *record_new(struct recorder *recorder, struct recorder_shard *shard, enum record_kind kind,
+                 size_t size);
+void record_free(struct record *record);
+
+/* Memory that lives as long as the record, aligned to 8, not zeroed. NULL without room. */
+void *record_alloc(struct record *record, size_t size);
+
+/* A copy; false without room, and `*copy` is then as it was. */
+bool record_copy(struct record *record, struct bytes text, struct bytes *copy);
+
+/* Takes the record: it is queued, or dropped and counted when the queue is full. `shard` is this
+ * thread's. */
+void recorder_queue(struct recorder_shard *shard, enum record_kind kind, struct record *record);
+
+/* Brings `totals` up to date. */
+void recorder_sum(struct recorder *recorder);
+
+/* ---- the thread that batches ---- */
+
+/* Appends all that have ended to `*ended[kind]`; they still count as queued. */
+void recorder_gather(struct recorder *recorder, struct record_list *ended[RECORD_KINDS]);
+
+/* `n` of what was gathered are not queued any more. */
+void recorder_took(struct recorder *recorder, enum record_kind kind, size_t n);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How spans are recorded: start decides whether (sampler.h), and if so takes a record from the
+ * thread's shard (recorder.h); all that follows copies into the record's memory; end queues it.
+ *
+ * What this costs is counted in nanoseconds, so: a span that is not recorded takes a few random
+ * bits and no memory, and the clock is read twice for one that is.
+ */
+#include "otel/span.h"
+
+#include "base/clock.h"
+#include "otel/attributes.h"
+#include "otel/scopes.h"
+#include "otel/span_record.h"
+
+/* ---- limits ---- */
+
+static const struct recorder_limits *limits_of(const struct span_record *span) {
+    return &span->record.recorder->limits[RECORD_SPAN];
+}
+
+/* Replaces a text in the place it has, or in a new one, twice as large as needed from the second
+ * on, so that a text that is replaced for ever takes no memory for ever. Without room it stays. */
+static void replace_text(struct span_record *span, struct bytes text, struct bytes *kept,
+                         size_t *cap) {
+    uint8_t *place = (uint8_t *)(uintptr_t)kept->data;
+    if (text.len > *cap) {
+        size_t wanted = *cap ? 2 * text.len : text.len;
+        place = record_alloc(&span->record, wanted);
+        if (!place)
+            return;
+        *cap = wanted;
+    }
+    if (text.len)
+        memcpy(place, text.data, text.len);
+    *kept = bytes_of(place, text.len);
+}
+
+/* ---- start ---- */
+
+/* Ids as words in memory's order: what has just been written as words is read as words, for a
+ * processor that is to read it in one larger piece waits until all of it is in its cache. */
+struct ids {
+    uint64_t trace[2], span;
+};
+
+static uint64_t random_not_zero(struct random *random) {
+    uint64_t x;
+    do
+        x = random_u64(random);
+    while (x == 0);
+    return x;
+}
+
+/* `parent`: NULL of a root. */
+static void make_ids(struct random *random, const struct otel_span_context *parent,
+                     struct ids *ids) {
+    ids->span = random_not_zero(random);
+    if (parent) {
+        memcpy(&ids->trace[0], parent->trace_id.bytes, 8);
+        memcpy(&ids->trace[1], parent->trace_id.bytes + 8, 8);
+        return;
+    }
+    ids->trace[0] = random_u64(random);
+    ids->trace[1] = random_not_zero(random);
+}
+
+/* A thread without a shard still hands out ids. */
+static void make_ids_without_shard(const struct otel_span_context *parent, struct ids *ids) {
+    struct random random;
+    if (random_bytes(random.state, sizeof(random.state)))
+        random_init(&random, clock_wall_ns() ^ (uintptr_t)&random);
+    make_ids(&random, parent, ids);
+}
+
+static void set_trace_id(struct otel_trace_id *id, const struct ids *ids) {
+    memcpy(id->bytes, &ids->trace[0], 8);
+    memcpy(id->bytes + 8, &ids->trace[1], 8);
+}
+
+static void set_context(struct otel_span_context *context, const struct ids *ids, uint8_t flags,
+                        struct bytes trace_state) {
+    set_trace_id(&context->trace_id, ids);
+    memcpy(context->span_id.bytes, &ids->span, 8);
+    context->flags = flags;
+    context->is_remote = false;
+    context->trace_state = trace_state;
+}
+
+static enum record_origin origin_of(const struct otel_span_context *parent) {
+    if (!parent)
+        return ORIGIN_NONE;
+    return parent->is_remote ? ORIGIN_REMOTE : ORIGIN_LOCAL;
+}
+
+/* One by one: to zero the whole of it as one takes longer than all else at a start but the clock.
+ */
+static void empty(struct span_record *span) {
+    struct otel_span_data *data = &span->data;
+    span->name_cap = span->status_cap = 0;
+    data->name = data->status_text = (struct bytes){0};
+    data->end_ns = 0;
+    data->attributes = (struct otel_kept_attributes){0};
+    data->first_event = data->last_event = NULL;
+    data->n_events = data->n_dropped_events = 0;
+    data->first_link = data->last_link = NULL;
+    data->n_links = data->n_dropped_links = 0;
+    data->status = OTEL_STATUS_UNSET;
+}
+
+static void fill(struct span_record *span, const struct otel_span_options *options) {
+    struct otel_span_data *data = &span->data;
+    data->kind = options->kind ? options->kind : OTEL_KIND_INTERNAL;
+    data->start_ns = options->start_ns ? options->start_ns : clock_wall_ns();
+    replace_text(span, options->name, &data->name, &span->name_cap);
+    attributes_set_all(&span->record, &data->attributes, &limits_of(span)->attributes,
+                       options->attributes, options->n_attributes);
+}
+
+/* `parent`: NULL of a root. */
+static void set_place(struct span_record *span, const struct ids *ids, uint8_t flags,
+                      const struct otel_span_context *parent) {
+    struct otel_span_data *data = &span->data;
+    struct bytes trace_state = {0};
+    data->parent = parent ? parent->span_id : (struct otel_span_id){{0}};
+    data->has_remote_parent = parent && parent->is_remote;
+    if (parent && !record_copy(&span->record, parent->trace_state, &trace_state))
+        trace_state = (struct bytes){0};
+    set_context(&data->context, ids, flags, trace_state);
+}
+
+static struct span_record *span_record_new(struct otel_tracer *tracer,
+                                           struct recorder_shard *shard) {
+    struct span_record *span =
+        record_new(tracer->scoped.recorder, shard, RECORD_SPAN, sizeof(*span));
+    if (!span)
+        return NULL;
+    empty(span);
+    span->data.scope = &tracer->scoped.scope;
+    return span;
+}
+
+static bool is_sampled(const struct recorder *recorder, const struct otel_span_options *options,
+                       const struct otel_context *parent, const struct ids *ids) {
+    struct otel_sampling sampling = {.parent = parent, .options = options};
+    set_trace_id(&sampling.trace_id, ids);
+    return otel_sampler_is_sampled(&recorder->sampler, &sampling);
+}
+
+static void start(struct otel_tracer *tracer, const struct otel_span_options *options,
+                  const struct otel_context *parent, struct otel_span *span) {
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct recorder_shard *shard = recorder_mine(recorder);
+    const struct otel_span_context *of =
+        otel_span_context_is_valid(&parent->span) ? &parent->span : NULL;
+    struct ids ids;
+    if (shard)
+        make_ids(&shard->random, of, &ids);
+    else
+        make_ids_without_shard(of, &ids);
+    uint8_t flags = of ? of->flags & (uint8_t)~OTEL_FLAG_SAMPLED : OTEL_FLAG_RANDOM;
+    unsigned count = COUNT_STARTED + origin_of(of);
+    struct span_record *recorded = NULL;
+    if (is_sampled(recorder, options, parent, &ids)) {
+        flags |= OTEL_FLAG_SAMPLED;
+        count += RECORD_ORIGINS;
+        recorded = span_record_new(tracer, shard);
+    }
+    recorder_count(recorder, shard, count);
+    if (recorded) {
+        set_place(recorded, &ids, flags, of);
+        fill(recorded, options);
+    }
+    /* Last, for the parent may be what was in this very span. */
+    span->context.baggage = parent->baggage;
+    set_context(&span->context.span, &ids, flags, of ? of->trace_state : (struct bytes){0});
+    span->record = recorded;
+}
+
+void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options *options,
+                     struct otel_span *span) {
+    const struct otel_context *parent = options->parent ? options->parent : otel_context_current();
+    if (!tracer) {
+        *span = (struct otel_span){.context = *parent};
+        return;
+    }
+    start(tracer, options, parent, span);
+    for (size_t i = 0; i < options->n_links; i++)
+        otel_span_link(span, &options->links[i]);
+}
+
+/* ---- while it runs ---- */
+
+void otel_span_set_recorded(struct otel_span *span, const char *key,
+                            const struct otel_value *value) {
+    attributes_set(&span->record->record, &span->record->data.attributes,
+                   &limits_of(span->record)->attributes, bytes_str(key), value);
+}
+
+void otel_span_rename(struct otel_span *span, struct bytes name) {
+    if (span->record)
+        replace_text(span->record, name, &span->record->data.name, &span->record->name_cap);
+}
+
+static struct otel_event *event_new(struct span_record *span, struct bytes name) {
+    if (span->data.n_events >= limits_of(span)->n_events)
+        return NULL;
+    struct otel_event *event = record_alloc(&span->record, sizeof(*event));
+    if (!event)
+        return NULL;
+    *event = (struct otel_event){0};
+    return record_copy(&span->record, name, &event->name) ? event : NULL;
+}
+
+static void append_event(struct otel_span_data *data, struct otel_event *event) {
+    if (data->last_event)
+        data->last_event->next = event;
+    else
+        data->first_event = event;
+    data->last_event = event;
+    data->n_events++;
+}
+
+void otel_span_event(struct otel_span *span, const char *name, uint64_t time_ns,
+                     const struct otel_attribute *attributes, size_t n_attributes) {
+    struct span_record *recorded = span->record;
+    if (!recorded)
+        return;
+    struct otel_event *event = event_new(recorded, bytes_str(name));
+    if (!event) {
+        recorded->data.n_dropped_events++;
+        return;
+    }
+    event->time_ns = time_ns ? time_ns : clock_wall_ns();
+    attributes_set_all(&recorded->record, &event->attributes, &limits_of(recorded)->of_events,
+                       attributes, n_attributes);
+    append_event(&recorded->data, event);
+}
+
+static bool says_something(const struct otel_link_to *link) {
+    return otel_span_context_is_valid(&link->context) || link->n_attributes ||
+           link->context.trace_state.len;
+}
+
+static struct otel_link *link_new(struct span_record *span,
+                                  const struct otel_span_context *context) {
+    if (span->data.n_links >= limits_of(span)->n_links)
+        return NULL;
+    struct otel_link *link = record_alloc(&span->record, sizeof(*link));
+    if (!link)
+        return NULL;
+    *link = (struct otel_link){.context = *context};
+    return record_copy(&span->record, context->trace_state, &link->context.trace_state) ? link
+                                                                                        : NULL;
+}
+
+static void append_link(struct otel_span_data *data, struct otel_link *link) {
+    if (data->last_link)
+        data->last_link->next = link;
+    else
+        data->first_link = link;
+    data->last_link = link;
+    data->n_links++;
+}
+
+void otel_span_link(struct otel_span *span, const struct otel_link_to *to) {
+    struct span_record *recorded = span->record;
+    if (!recorded || !says_something(to))
+        return;
+    struct otel_link *link = link_new(recorded, &to->context);
+    if (!link) {
+        recorded->data.n_dropped_links++;
+        return;
+    }
+    attributes_set_all(&recorded->record, &link->attributes, &limits_of(recorded)->of_links,
+                       to->attributes, to->n_attributes);
+    append_link(&recorded->data, link);
+}
+
+void otel_span_status(struct otel_span *span, enum otel_status status, struct bytes text) {
+    struct span_record *recorded = span->record;
+    if (!recorded || status == OTEL_STATUS_UNSET || recorded->data.status == OTEL_STATUS_OK)
+        return;
+    recorded->data.status = status;
+    if (status != OTEL_STATUS_ERROR)
+        text.len = 0;
+    replace_text(recorded, text, &recorded->data.status_text, &recorded->status_cap);
+}
+
+/* ---- end ---- */
+
+/* The wall clock may be set back meanwhile; no span ends before it starts. */
+static uint64_t end_now(uint64_t start_ns) {
+    uint64_t now_ns = clock_wall_ns();
+    return now_ns > start_ns ? now_ns : start_ns;
+}
+
+void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns) {
+    struct span_record *recorded = span->record;
+    struct recorder *recorder = recorded->record.recorder;
+    span->record = NULL;
+    recorded->data.end_ns = end_ns ? end_ns : end_now(recorded->data.start_ns);
+    struct recorder_shard *shard = recorder_mine(recorder);
+    recorder_count(recorder, shard, COUNT_ENDED);
+    recorder_queue(shard, RECORD_SPAN, &recorded->record);
+}
