@@ -11,7 +11,28 @@ static const struct grpc_server_observer *observer_of(const struct grpc_call *ca
 /* ---- what an observer asks ---- */
 
 void *grpc_call_observer_state(const struct grpc_call *call) {
+    if (!observer_of(call))
+        return NULL;
     return (uint8_t *)grpc_call_state(call) + call->worker->server->max_state_size;
+}
+
+uint64_t grpc_call_now_ns(const struct grpc_call *call) {
+    net_loop_renew(&call->worker->loop);
+    return call->worker->loop.now_ns;
+}
+
+size_t grpc_call_header_values(const struct grpc_call *call, const char *name, struct bytes *values,
+                               size_t max) {
+    size_t n = 0;
+    for (size_t i = 0; call->stream && i < call->request.n_fields; i++) {
+        const struct h2_field *field = &call->request.fields[i];
+        if (!bytes_equal_str(field->name, name))
+            continue;
+        if (n < max)
+            values[n] = field->value;
+        n++;
+    }
+    return n;
 }
 
 void *grpc_call_observer_method(const struct grpc_call *call) {

@@ -11,7 +11,12 @@ static const struct grpc_client_observer *observer_of(const struct grpc_client_c
 /* ---- what an observer asks ---- */
 
 void *grpc_client_call_observer_state(const struct grpc_client_call *call) {
-    return (void *)(uintptr_t)call->observer_state;
+    return observer_of(call) ? (void *)(uintptr_t)call->observer_state : NULL;
+}
+
+uint64_t grpc_client_call_now_ns(const struct grpc_client_call *call) {
+    net_loop_renew(call->channel->loop);
+    return call->channel->loop->now_ns;
 }
 
 void grpc_client_call_observe_no_messages(struct grpc_client_call *call) {

@@ -52,9 +52,9 @@ struct grpc_server_observer {
     void *user;
     size_t call_state_size; /* grpc_call_observer_state() */
 
-    /* At grpc_server_new(), for each method's path, and once with NULL for the paths of none: what
-     * it returns is grpc_call_observer_method() of these calls. */
-    void *(*method)(void *user, const char *path);
+    /* At grpc_server_new(), for each method's path, and once with NULL for the paths of none:
+     * `*method` is then grpc_call_observer_method() of these calls. 0 or -ENOMEM. */
+    int (*method)(void *user, const char *path, void **method);
 
     /* A connection is up, after its TLS handshake, if it has one; and is gone. */
     void (*connection_opened)(void *user);
@@ -84,8 +84,17 @@ struct grpc_server_observer {
     void (*call_ended)(void *user, struct grpc_call *call, const struct grpc_call_end *end);
 };
 
+/* NULL where there is no observer. */
 void *grpc_call_observer_state(const struct grpc_call *call);
 void *grpc_call_observer_method(const struct grpc_call *call);
+
+/* The loop's monotonic time: that of this turn. To look at the clock for each of many calls in a
+ * turn costs more than all else that is measured. */
+uint64_t grpc_call_now_ns(const struct grpc_call *call);
+
+/* All values of a header field, in order, the first `max` of them; how many it has. */
+size_t grpc_call_header_values(const struct grpc_call *call, const char *name, struct bytes *values,
+                               size_t max);
 
 /* Messages are only counted from here on: where there are millions of them, telling is too dear. */
 void grpc_call_observe_no_messages(struct grpc_call *call);
@@ -116,7 +125,9 @@ struct grpc_client_observer {
     void (*call_ended)(void *user, struct grpc_client_call *call, const struct grpc_call_end *end);
 };
 
+/* As above. */
 void *grpc_client_call_observer_state(const struct grpc_client_call *call);
+uint64_t grpc_client_call_now_ns(const struct grpc_client_call *call);
 void grpc_client_call_observe_no_messages(struct grpc_client_call *call);
 
 /* `/SensorService/SendSingleReading` */

@@ -35,9 +35,13 @@ const struct grpc_route *server_find_route(const struct grpc_server *server, str
 static const struct grpc_method unknown_method = {.name = "", .kind = GRPC_BIDI_STREAM};
 static const struct grpc_service unknown_service = {.name = ""};
 
-static void *observed_method(const struct grpc_server *server, const char *path) {
+/* Makes the observer's own of a route. 0 or -ENOMEM. */
+static int observe_route(const struct grpc_server *server, struct grpc_route *route,
+                         const char *path) {
     const struct grpc_server_observer *observer = server->observer;
-    return observer && observer->method ? observer->method(observer->user, path) : NULL;
+    if (!observer || !observer->method)
+        return 0;
+    return observer->method(observer->user, path, &route->observed);
 }
 
 static size_t aligned(size_t size) {
@@ -51,10 +55,11 @@ static int add_route(struct grpc_server *server, const struct grpc_service *serv
     if (!path)
         return -ENOMEM;
     struct grpc_route *route = &server->routes[server->n_routes++];
-    *route = (struct grpc_route){method, service, path, observed_method(server, path)};
+    *route = (struct grpc_route){.method = method, .service = service, .path = path};
     if (method->state_size > server->max_state_size)
         server->max_state_size = aligned(method->state_size);
-    return table_add(&server->routes_by_path, route);
+    int r = observe_route(server, route, path);
+    return r ? err_trace(r) : table_add(&server->routes_by_path, route);
 }
 
 static int add_routes(struct grpc_server *server, const struct grpc_server_options *options) {
@@ -100,8 +105,10 @@ int grpc_server_new(struct net_loop *loop, const struct grpc_server_options *opt
     new->hooks = options->hooks;
     new->observer = options->observer;
     new->unknown =
-        (struct grpc_route){&unknown_method, &unknown_service, "", observed_method(new, NULL)};
+        (struct grpc_route){.method = &unknown_method, .service = &unknown_service, .path = ""};
     int r = table_init(&new->routes_by_path, key_of_route);
+    if (!r)
+        r = observe_route(new, &new->unknown, NULL);
     if (!r)
         r = add_routes(new, options);
     if (!r)
