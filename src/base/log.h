@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "base/bytes.h"
 #include "base/err.h"
 
 /*
@@ -34,3 +35,35 @@ void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
 /* Where lines go instead of standard error; NULL brings that back. For tests. */
 typedef void (*log_sink_fn)(enum log_level level, const char *line, size_t len);
 void log_redirect(log_sink_fn sink);
+
+/*
+ * A second one who hears every line that is written: its words as they were formatted, without time
+ * and level and not escaped, valid for the time of the call; on whatever thread logs, `log_write`
+ * waiting for it. It may log itself; how it keeps from hearing itself for ever is its own business.
+ */
+struct log_listener {
+    void (*hear)(struct log_listener *listener, enum log_level level, struct bytes message);
+};
+
+/* NULL: nobody. Who listened before may still be hearing a line on another thread. */
+void log_listen(struct log_listener *listener);
+
+/*
+ * What the line's thread is at work on, as fields beside the words: ` name=value` behind a text,
+ * members of a JSON object. Names, at most 20 bytes, and values are made of letters, digits, `_`
+ * and `-`.
+ */
+struct log_field {
+    const char *name;
+    char value[40];
+};
+
+enum {
+    LOG_MAX_FIELDS = 2
+};
+
+/* Fills in what there is and returns how many; 0 mostly. */
+typedef size_t (*log_fields_fn)(struct log_field fields[LOG_MAX_FIELDS]);
+
+/* Asked for each line; NULL: there are none. Before any other thread starts. */
+void log_add_fields(log_fields_fn fields);

@@ -187,7 +187,8 @@ static int read_settings(struct client *client, struct err_text *why) {
     client->format = (enum output_format)format;
     if (r || is_plaintext)
         return r;
-    return net_tls_client_new(options_text(options, OPTION_CA), &access->tls, why) ? -EBADMSG : 0;
+    const struct net_tls_client_options tls = {.ca_file = options_text(options, OPTION_CA)};
+    return net_tls_client_new(&tls, &access->tls, why) ? -EBADMSG : 0;
 }
 
 static void on_turn_ended(void *user) {

@@ -119,3 +119,7 @@ void grpc_client_call_cancel(struct grpc_client_call *call);
 /* Custom metadata of the answer: of its headers, of its trailers (inside `status`). */
 const struct grpc_entry *grpc_client_call_headers(const struct grpc_client_call *call, size_t *n);
 const struct grpc_entry *grpc_client_call_trailers(const struct grpc_client_call *call, size_t *n);
+
+/* The google.rpc.Status of the answer (`grpc-status-details-bin`), inside `status`; data is NULL
+ * when there is none. */
+struct bytes grpc_client_call_details(const struct grpc_client_call *call);

@@ -118,6 +118,9 @@ static int take_trailers(struct grpc_client_call *call, const struct h2_headers 
     if (r == 0 && text.data)
         r = keep_text(call, text);
     if (r == 0)
+        r = grpc_fields_find_binary(headers->fields, headers->n_fields, "grpc-status-details-bin",
+                                    &call->arena, &answer->details);
+    if (r == 0)
         r = keep_metadata(call, headers, &answer->trailers, &answer->n_trailers);
     return r;
 }

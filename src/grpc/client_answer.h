@@ -20,8 +20,9 @@ struct client_answer {
     bool is_held;
     char http_status[4];
 
-    struct bytes status; /* the value of grpc-status; data NULL: none came */
-    const char *text;    /* decoded grpc-message */
+    struct bytes status;  /* the value of grpc-status; data NULL: none came */
+    const char *text;     /* decoded grpc-message */
+    struct bytes details; /* of grpc-status-details-bin */
     struct grpc_entry *headers, *trailers;
     size_t n_headers, n_trailers;
 };

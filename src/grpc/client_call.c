@@ -477,3 +477,7 @@ const struct grpc_entry *grpc_client_call_trailers(const struct grpc_client_call
     *n = call->answer.n_trailers;
     return call->answer.trailers;
 }
+
+struct bytes grpc_client_call_details(const struct grpc_client_call *call) {
+    return call->answer.details;
+}

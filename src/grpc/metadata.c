@@ -74,6 +74,18 @@ static int base64_decode(struct bytes text, struct arena *arena, struct bytes *o
     return digits.len % 4 == 1 ? GRPC_METADATA_E_INVALID : 0;
 }
 
+int grpc_fields_find_binary(const struct h2_field *fields, size_t n, const char *name,
+                            struct arena *arena, struct bytes *value) {
+    struct bytes text = grpc_fields_find(fields, n, name);
+    *value = (struct bytes){0};
+    if (!text.data)
+        return 0;
+    int r = base64_decode(text, arena, value);
+    if (r > 0)
+        *value = (struct bytes){0};
+    return r < 0 ? r : 0;
+}
+
 /* How many entries the fields can make: a -bin value may hold several, split by commas. */
 static size_t count_entries(const struct h2_field *fields, size_t n) {
     size_t count = n;

@@ -23,6 +23,14 @@ struct bytes grpc_fields_find(const struct h2_field *fields, size_t n, const cha
 MUST_USE int grpc_metadata_of_fields(const struct h2_field *fields, size_t n, struct arena *arena,
                                      struct grpc_entry **entries, size_t *n_entries);
 
+/*
+ * The bytes of the field `name`, which ends in `-bin`, gRPC's own included
+ * (`grpc-status-details-bin`). Data is NULL when there is none, or none that can be decoded. 0 or
+ * -ENOMEM.
+ */
+MUST_USE int grpc_fields_find_binary(const struct h2_field *fields, size_t n, const char *name,
+                                     struct arena *arena, struct bytes *value);
+
 enum {
     GRPC_METADATA_E_INVALID = 1, /* a key or value that may not be sent */
 };

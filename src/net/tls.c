@@ -86,7 +86,7 @@ static int tls_check_file(const char *path, const char *what, struct err_text *w
     return 0;
 }
 
-/* ---- server ---- */
+/* ---- a certificate of our own ---- */
 
 static int64_t tls_seconds_of(const ASN1_TIME *time) {
     struct tm tm;
@@ -167,6 +167,20 @@ static int tls_use_key(SSL_CTX *tls, const char *key_file, const char *cert_file
     return -EINVAL;
 }
 
+/* `expires_at` may be NULL. */
+static int tls_use_pair(SSL_CTX *tls, const char *cert_file, const char *key_file,
+                        int64_t *expires_at, struct err_text *why) {
+    SSL_CTX_set_default_passwd_cb(tls, tls_no_password);
+    int r = tls_use_certificate(tls, cert_file, why);
+    if (r == 0)
+        r = tls_use_key(tls, key_file, cert_file, why);
+    if (r == 0)
+        r = tls_check_dates(tls, cert_file, expires_at, why);
+    return r;
+}
+
+/* ---- server ---- */
+
 /* check: parameters: the signature is OpenSSL's */
 static int tls_select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                          const unsigned char *offered, unsigned offered_len, void *user) {
@@ -200,14 +214,9 @@ int net_tls_server_new(const char *cert_file, const char *key_file, SSL_CTX **tl
     /* Ours is the order of ciphers, except for a small device that has no AES in hardware. */
     SSL_CTX_set_options(made, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_default_passwd_cb(made, tls_no_password);
     SSL_CTX_set_alpn_select_cb(made, tls_select_h2, NULL);
     SSL_CTX_set_client_hello_cb(made, tls_check_hello, NULL);
-    int r = tls_use_certificate(made, cert_file, why);
-    if (r == 0)
-        r = tls_use_key(made, key_file, cert_file, why);
-    if (r == 0)
-        r = tls_check_dates(made, cert_file, expires_at, why);
+    int r = tls_use_pair(made, cert_file, key_file, expires_at, why);
     if (r)
         return err_trace(r);
     *tls = STEAL(made);
@@ -232,12 +241,28 @@ static int tls_trust(SSL_CTX *tls, const char *ca_file, struct err_text *why) {
     return -EINVAL;
 }
 
-int net_tls_client_new(const char *ca_file, SSL_CTX **tls, struct err_text *why) {
+/* Who we are, for a server that asks. */
+static int tls_present(SSL_CTX *tls, const char *cert_file, const char *key_file,
+                       struct err_text *why) {
+    if (!cert_file && !key_file)
+        return 0;
+    if (!cert_file || !key_file) {
+        err_say(why, "the client's %s %s needs a %s beside it", cert_file ? "certificate" : "key",
+                cert_file ? cert_file : key_file, cert_file ? "key" : "certificate");
+        return -EINVAL;
+    }
+    return tls_use_pair(tls, cert_file, key_file, NULL, why);
+}
+
+int net_tls_client_new(const struct net_tls_client_options *options, SSL_CTX **tls,
+                       struct err_text *why) {
     CLEANUP(tls_ctx_freep) SSL_CTX *made = tls_new(TLS_client_method());
     if (!made || SSL_CTX_set_alpn_protos(made, alpn_h2, sizeof(alpn_h2)))
         return tls_out_of_memory(why);
     SSL_CTX_set_verify(made, SSL_VERIFY_PEER, NULL);
-    int r = tls_trust(made, ca_file, why);
+    int r = tls_trust(made, options->ca_file, why);
+    if (r == 0)
+        r = tls_present(made, options->cert_file, options->key_file, why);
     if (r)
         return err_trace(r);
     *tls = STEAL(made);

@@ -19,5 +19,13 @@
 MUST_USE int net_tls_server_new(const char *cert_file, const char *key_file, SSL_CTX **tls,
                                 int64_t *expires_at, struct err_text *why);
 
-/* A client's settings: trusts the CAs of the PEM file, or the system's when it is NULL. */
-MUST_USE int net_tls_client_new(const char *ca_file, SSL_CTX **tls, struct err_text *why);
+/* PEM files; each may be NULL. */
+struct net_tls_client_options {
+    const char *ca_file;   /* whom to trust; NULL: the system's CAs */
+    const char *cert_file; /* who we are (mutual TLS): chain and key, both or none */
+    const char *key_file;
+};
+
+/* A client's settings. Its own certificate is looked at as a server's is. */
+MUST_USE int net_tls_client_new(const struct net_tls_client_options *options, SSL_CTX **tls,
+                                struct err_text *why);

@@ -32,6 +32,8 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     log_redirect(NULL);
+    log_listen(NULL);
+    log_add_fields(NULL);
     return 0;
 }
 
@@ -127,6 +129,93 @@ static void test_errno_survives(void **state) {
     assert_int_equal(errno, ENOSPC);
 }
 
+/* ---- a listener ---- */
+
+static struct {
+    struct log_listener listener;
+    char message[4096];
+    enum log_level level;
+    int n;
+} heard;
+
+static void hear(struct log_listener *listener, enum log_level level, struct bytes text) {
+    assert_ptr_equal(listener, &heard.listener);
+    snprintf(heard.message, sizeof(heard.message), "%.*s", BYTES_ARGS(text));
+    heard.level = level;
+    heard.n++;
+}
+
+static void start_listening(void) {
+    heard.listener.hear = hear;
+    heard.n = 0;
+    log_listen(&heard.listener);
+}
+
+static void test_a_listener_hears_the_words_alone(void **state) {
+    (void)state;
+    start_listening();
+    log_configure(LOG_INFO, LOG_JSON);
+    log_warn("a \"%s\"\n", "b");
+    assert_string_equal(heard.message, "a \"b\"\n");
+    assert_int_equal(heard.level, LOG_WARN);
+    assert_int_equal(n_lines, 1);
+}
+
+static void test_a_listener_hears_no_line_that_is_not_written(void **state) {
+    (void)state;
+    start_listening();
+    log_debug("no");
+    assert_int_equal(heard.n, 0);
+    log_listen(NULL);
+    log_info("no");
+    assert_int_equal(heard.n, 0);
+}
+
+/* ---- fields ---- */
+
+static size_t n_fields;
+
+static size_t fill(struct log_field fields[LOG_MAX_FIELDS]) {
+    fields[0] = (struct log_field){"trace_id", "12345678901234567890123456789012"};
+    fields[1] = (struct log_field){"span_id", "1234567890123456"};
+    return n_fields;
+}
+
+static void test_fields_stand_behind_the_words(void **state) {
+    (void)state;
+    log_add_fields(fill);
+    n_fields = 2;
+    log_info("stored");
+    assert_string_equal(message(), "INFO  stored trace_id=12345678901234567890123456789012 "
+                                   "span_id=1234567890123456\n");
+    n_fields = 0;
+    log_info("stored");
+    assert_string_equal(message(), "INFO  stored\n");
+}
+
+static void test_fields_are_members_of_the_object(void **state) {
+    (void)state;
+    log_add_fields(fill);
+    n_fields = 2;
+    log_configure(LOG_INFO, LOG_JSON);
+    log_info("stored");
+    assert_string_equal(message(), "stored\",\"trace_id\":\"12345678901234567890123456789012\","
+                                   "\"span_id\":\"1234567890123456\"}\n");
+}
+
+static void test_the_longest_line_has_room_for_its_fields(void **state) {
+    char text[6000];
+    (void)state;
+    memset(text, '\n', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    log_add_fields(fill);
+    n_fields = 2;
+    log_configure(LOG_INFO, LOG_JSON);
+    log_info("%s", text);
+    assert_in_range(line_len, 1500, 2200);
+    assert_non_null(strstr(line, "\"span_id\":\"1234567890123456\"}\n"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_text_line_has_time_level_and_message, setup, teardown),
@@ -140,6 +229,13 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(test_long_lines_are_cut_and_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errno_survives, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_listener_hears_the_words_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_listener_hears_no_line_that_is_not_written, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_fields_stand_behind_the_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fields_are_members_of_the_object, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_longest_line_has_room_for_its_fields, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void say_not_found(struct peer_call *call) {
     const struct h2_field fields[] = {
         peer_field(":status", "200"),   peer_field("content-type", "application/grpc"),
         peer_field("grpc-status", "5"), peer_field("grpc-message", "no %22\xc3\xb6ven%22 100%"),
-        peer_field("x-trail", "cold"),
+        peer_field("x-trail", "cold"),  peer_field("grpc-status-details-bin", "CAUSBG92ZW4"),
     };
     peer_answer_only(call, fields, ARRAY_LEN(fields));
 }
@@ -316,6 +316,8 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
     keep(headers, n, "x-head", told->head);
     const struct grpc_entry *trailers = grpc_client_call_trailers(call, &n);
     keep(trailers, n, "x-trail", told->trail);
+    struct bytes details = grpc_client_call_details(call);
+    snprintf(told->details, sizeof(told->details), "%.*s", BYTES_ARGS(details));
     if (told->on_status)
         told->on_status(told);
     told->call = NULL;

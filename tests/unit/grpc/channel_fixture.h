@@ -38,6 +38,7 @@ struct told {
     enum grpc_status status;
     char text[512];
     char head[64], trail[64]; /* the values of x-head and x-trail */
+    char details[64];         /* grpc-status-details-bin, decoded */
 };
 
 /* For cmocka. The channel is plaintext, without a token. */

@@ -473,7 +473,7 @@ static void use_tls(struct fixture *fixture, const char *server_name) {
     SSL_CTX *client = NULL;
     certs_make(&certs);
     if (net_tls_server_new(certs.cert, certs.key, &fixture->peer.tls, NULL, &why) ||
-        net_tls_client_new(certs.cert, &client, &why))
+        net_tls_client_new(&(struct net_tls_client_options){.ca_file = certs.cert}, &client, &why))
         fail_msg("%s", why.text);
     certs_remove(&certs);
     fixture_channel(fixture, (struct grpc_channel_options){

@@ -189,6 +189,7 @@ static void test_trailers_only_gives_status_text_and_metadata(void **state) {
     told_call(&told, *state, "/not-found", "");
     assert_status(&told, GRPC_NOT_FOUND, "no \"\xc3\xb6ven\" 100%");
     assert_string_equal(told.trail, "cold");
+    assert_string_equal(told.details, "\x08\x05\x12\x04oven");
 }
 
 static void test_answers_that_are_not_grpc_get_a_status_from_http(void **state) {

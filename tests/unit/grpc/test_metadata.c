@@ -107,6 +107,19 @@ static void test_what_is_no_base64_is_left_out(void **state) {
     }
 }
 
+static void test_a_binary_field_of_grpcs_own_is_found_decoded(void **state) {
+    const struct h2_field fields[] = {field("grpc-status-details-bin", "QUI="),
+                                      field("b-bin", "A")};
+    struct bytes value;
+    assert_int_equal(grpc_fields_find_binary(fields, 2, "grpc-status-details-bin", *state, &value),
+                     0);
+    assert_true(bytes_equal_str(value, "AB"));
+    assert_int_equal(grpc_fields_find_binary(fields, 2, "b-bin", *state, &value), 0);
+    assert_null(value.data);
+    assert_int_equal(grpc_fields_find_binary(fields, 2, "c-bin", *state, &value), 0);
+    assert_null(value.data);
+}
+
 static void test_a_key_needs_more_than_bin_to_be_binary(void **state) {
     assert_reads(*state, "-bin", "QQ", "[QQ]");
     assert_reads(*state, "a-bin", "QQ", "[A]");
@@ -218,6 +231,7 @@ int main(void) {
         TEST(test_base64_is_read_padded_or_not),
         TEST(test_what_is_no_base64_is_left_out),
         TEST(test_a_key_needs_more_than_bin_to_be_binary),
+        TEST(test_a_binary_field_of_grpcs_own_is_found_decoded),
         TEST(test_random_bytes_come_back),
         TEST(test_many_commas_in_text_cost_nothing),
         TEST(test_what_may_not_be_sent_is_refused),

@@ -530,7 +530,8 @@ static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
     struct err_text why;
     loopback_use_tls(loopback);
     SSL_CTX_free(loopback->client_tls);
-    assert_int_equal(net_tls_client_new(loopback->certs.other_ca, &loopback->client_tls, &why), 0);
+    const struct net_tls_client_options client = {.ca_file = loopback->certs.other_ca};
+    assert_int_equal(net_tls_client_new(&client, &loopback->client_tls, &why), 0);
     assert_connecting_fails(loopback, "signed by no CA that is trusted here (--ca names the file)");
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it does not know the CA of our certificate");

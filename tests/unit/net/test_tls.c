@@ -39,13 +39,22 @@ static int server_outcome(const char *cert, const char *key) {
     return r;
 }
 
-static int client_outcome(const char *ca) {
+static int client_outcome_with(const struct net_tls_client_options *options) {
     SSL_CTX *tls = NULL;
     why.text[0] = '\0';
-    int r = net_tls_client_new(ca, &tls, &why);
+    int r = net_tls_client_new(options, &tls, &why);
     assert_int_equal(r == 0, tls != NULL);
     SSL_CTX_free(tls);
     return r;
+}
+
+static int client_outcome(const char *ca) {
+    return client_outcome_with(&(struct net_tls_client_options){.ca_file = ca});
+}
+
+static int client_pair_outcome(const char *cert, const char *key) {
+    return client_outcome_with(
+        &(struct net_tls_client_options){.ca_file = certs.ca, .cert_file = cert, .key_file = key});
 }
 
 static void assert_says(const char *words) {
@@ -129,6 +138,31 @@ static void test_a_client_may_trust_the_systems_cas(void **state) {
     assert_int_equal(client_outcome(certs.ca), 0);
 }
 
+static void test_a_client_may_have_a_certificate_of_its_own(void **state) {
+    (void)state;
+    assert_int_equal(client_pair_outcome(certs.cert, certs.key), 0);
+}
+
+static void test_a_clients_certificate_and_key_need_each_other(void **state) {
+    (void)state;
+    assert_int_equal(client_pair_outcome(certs.cert, NULL), -EINVAL);
+    assert_says("server.crt needs a key beside it");
+    assert_int_equal(client_pair_outcome(NULL, certs.key), -EINVAL);
+    assert_says("server.key needs a certificate beside it");
+    assert_int_equal(client_pair_outcome(certs.cert, certs.other_key), -EINVAL);
+    assert_says("other.key does not belong to the certificate ");
+}
+
+static void test_a_clients_certificate_is_looked_at_as_a_servers(void **state) {
+    (void)state;
+    assert_int_equal(client_pair_outcome("/nowhere/client.crt", certs.key), -ENOENT);
+    assert_says("cannot read the certificate /nowhere/client.crt: ");
+    assert_int_equal(client_pair_outcome(certs.cert, certs.locked_key), -EINVAL);
+    assert_says("can be read without a password");
+    assert_int_equal(client_pair_outcome(certs.expired, certs.key), -EKEYEXPIRED);
+    assert_says("expired on 2001-09-09");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_good_pair_tells_when_it_expires),
@@ -140,6 +174,9 @@ int main(void) {
         cmocka_unit_test(test_a_certificate_of_the_future_is_refused_with_its_date),
         cmocka_unit_test(test_a_key_that_everybody_can_read_is_warned_about),
         cmocka_unit_test(test_a_client_may_trust_the_systems_cas),
+        cmocka_unit_test(test_a_client_may_have_a_certificate_of_its_own),
+        cmocka_unit_test(test_a_clients_certificate_and_key_need_each_other),
+        cmocka_unit_test(test_a_clients_certificate_is_looked_at_as_a_servers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -57,11 +57,19 @@ def make_program():
         (FOLDER / "token").write_text(done.stdout)
 
 
-def measure_coder():
-    """The lines that tools/bench/bench_chunk prints, on a core of its own."""
+# The programs of tools/bench that measure something alone, by the name of their section.
+ALONE = {"coder": ["bench_chunk"], "otel": ["otel", "otel_encode"]}
+
+
+def measure_alone(name):
+    """The lines that the section's programs print, on a core of their own."""
     make_program()
-    run(["ninja", "-C", FOLDER, "tools/bench/bench_chunk"])
-    return run(machine.on_core(machine.SERVER_CORE, [str(FOLDER / "tools/bench/bench_chunk")])).strip().splitlines()
+    lines = []
+    for program in ALONE[name]:
+        run(["ninja", "-C", FOLDER, f"tools/bench/{program}"])
+        printed = run(machine.on_core(machine.SERVER_CORE, [str(FOLDER / "tools/bench" / program)]))
+        lines += printed.strip().splitlines()
+    return lines
 
 
 def our_server(name, data, is_durable=False):

@@ -113,6 +113,6 @@ def markdown(results):
             lines += [*table(load, runs), ""]
     if results["stores"]:
         lines += [*stores_table(results["stores"]), ""]
-    if results["coder"]:
-        lines += ["### The coder of chunks, alone", "", *(f"    {line}" for line in results["coder"]), ""]
+    for title, printed in results["alone"].items():
+        lines += [f"### {title}", "", *(f"    {line}" for line in printed), ""]
     return "\n".join(lines)

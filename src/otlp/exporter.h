@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/buf.h"
+#include "base/random.h"
+#include "otel/exporter.h"
+#include "otlp/sender.h"
+
+/*
+ * An exporter of one signal over OTLP: what is sent when, what is sent again, and what is given up.
+ *
+ *     IDLE --send--> WAITING --due--> SENDING --delivered, refused--> IDLE
+ *                       ^                |
+ *                       '--- back-off ---'
+ *
+ * It has no clock and no timer: who has a loop turns it after everything that happened there, and
+ * when it is due. The deadline of a batch holds in every state, whatever the sender does.
+ *
+ * A batch that is too large for one request goes out in several.
+ */
+struct otlp_exporter;
+
+struct otlp_exporter_options {
+    enum otel_signal signal;
+    struct otlp_sender *sender; /* taken */
+    uint64_t timeout_ns;        /* of one attempt */
+    uint64_t seed;              /* of the back-off's jitter */
+};
+
+/* 0 or -ENOMEM; on failure the sender is still the caller's. */
+MUST_USE int otlp_exporter_new(const struct otlp_exporter_options *options,
+                               struct otlp_exporter **exporter);
+
+/* What the SDK takes, and frees. */
+struct otel_exporter *otlp_exporter_base(struct otlp_exporter *exporter);
+
+/* Does what is due. Returns when it wants to be turned again at the latest; UINT64_MAX: when
+ * something happens. `now_ns` is monotonic. */
+uint64_t otlp_exporter_turn(struct otlp_exporter *exporter, uint64_t now_ns);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The telemetry thread: a loop on which the senders' sockets live. After each of its turns, and
+ * when something is due, exporters and SDK are turned:
+ *
+ *     RUNNING --stop--> FLUSHING --flushed, or the limit--> CLOSED
+ *
+ * Before the thread runs and after it has ended, all is the caller's; in between only `stop_at_ns`,
+ * the handle that wakes it and what the SDK offers to any thread are touched from outside.
+ *
+ * The thread ends within the limit, with one exception: a name that is being looked up cannot be
+ * taken back from the resolver. Then it is left behind, asleep, with its memory: the program is
+ * about to end.
+ */
+#include "otlp/telemetry.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "net/loop.h"
+#include "otlp/exporter.h"
+#include "otlp/limits.h"
+#include "otlp/sender_grpc.h"
+#include "otlp/sender_http.h"
+
+enum telemetry_state {
+    TELEMETRY_RUNNING,
+    TELEMETRY_FLUSHING,
+    TELEMETRY_CLOSED,
+};
+
+struct otlp_telemetry {
+    enum telemetry_state state;
+    struct otel_sdk *sdk;
+    struct otlp_exporter *exporters[OTEL_N_SIGNALS]; /* the SDK's; NULL: not over OTLP */
+    struct net_loop loop;
+    uv_async_t waker;
+    uv_timer_t timer;
+    pthread_t thread;
+    bool has_thread;
+    _Atomic uint64_t stop_at_ns; /* 0: not yet */
+};
+
+static const char *const signal_names[] = {
+    [OTEL_TRACES] = "spans", [OTEL_METRICS] = "metrics", [OTEL_LOGS] = "log records"};
+
+/* ---- turns ---- */
+
+static uint64_t sooner(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t turn_exporters(struct otlp_telemetry *telemetry, uint64_t now_ns) {
+    uint64_t due_ns = UINT64_MAX;
+    for (size_t i = 0; i < OTEL_N_SIGNALS; i++)
+        if (telemetry->exporters[i])
+            due_ns = sooner(due_ns, otlp_exporter_turn(telemetry->exporters[i], now_ns));
+    return due_ns;
+}
+
+static void telemetry_close(struct otlp_telemetry *telemetry) {
+    telemetry->state = TELEMETRY_CLOSED;
+    otel_sdk_cancel(telemetry->sdk);
+    otel_sdk_free(STEAL(telemetry->sdk));
+    uv_close((uv_handle_t *)&telemetry->waker, NULL);
+    uv_close((uv_handle_t *)&telemetry->timer, NULL);
+    net_loop_close(&telemetry->loop);
+}
+
+static void telemetry_turn(struct otlp_telemetry *telemetry);
+
+static void on_timer(uv_timer_t *timer) {
+    telemetry_turn(timer->data);
+}
+
+static void wait_until(struct otlp_telemetry *telemetry, uint64_t due_ns) {
+    uint64_t now_ns = telemetry->loop.now_ns;
+    uv_timer_stop(&telemetry->timer);
+    if (due_ns == UINT64_MAX)
+        return;
+    uint64_t wait_ms = due_ns > now_ns ? (due_ns - now_ns) / NS_PER_MS + 1 : 0;
+    uv_timer_start(&telemetry->timer, on_timer, wait_ms, 0);
+}
+
+/* Exporters twice: what they have ended makes room for what the SDK then sends. */
+static uint64_t turn_all(struct otlp_telemetry *telemetry, uint64_t now_ns) {
+    (void)turn_exporters(telemetry, now_ns);
+    uint64_t due_ns = otel_sdk_turn(telemetry->sdk, now_ns);
+    return sooner(due_ns, turn_exporters(telemetry, now_ns));
+}
+
+static void telemetry_turn(struct otlp_telemetry *telemetry) {
+    if (telemetry->state == TELEMETRY_CLOSED)
+        return;
+    net_loop_renew(&telemetry->loop);
+    uint64_t now_ns = telemetry->loop.now_ns;
+    uint64_t stop_at_ns = atomic_load(&telemetry->stop_at_ns);
+    if (stop_at_ns && telemetry->state == TELEMETRY_RUNNING) {
+        telemetry->state = TELEMETRY_FLUSHING;
+        otel_sdk_flush(telemetry->sdk, now_ns);
+    }
+    uint64_t due_ns = turn_all(telemetry, now_ns);
+    bool is_flushing = telemetry->state == TELEMETRY_FLUSHING;
+    if (is_flushing && (now_ns >= stop_at_ns || otel_sdk_is_flushed(telemetry->sdk)))
+        telemetry_close(telemetry);
+    else
+        wait_until(telemetry, is_flushing ? sooner(due_ns, stop_at_ns) : due_ns);
+}
+
+static void on_turn_ended(void *user) {
+    telemetry_turn(user);
+}
+
+/* The turn that ends with this does it all. */
+static void on_wake(uv_async_t *waker) {
+    (void)waker;
+}
+
+static void wake(void *user) {
+    struct otlp_telemetry *telemetry = user;
+    if (telemetry->has_thread)
+        uv_async_send(&telemetry->waker);
+}
+
+static void *run(void *user) {
+    struct otlp_telemetry *telemetry = user;
+    telemetry_turn(telemetry);
+    net_loop_run(&telemetry->loop);
+    net_loop_fini(&telemetry->loop);
+    return NULL;
+}
+
+/* ---- starting ---- */
+
+static int sender_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
+                      enum otel_signal signal, struct otlp_sender **sender, struct err_text *why) {
+    if (settings->protocol == OTEL_PROTOCOL_GRPC)
+        return otlp_sender_grpc_new(&telemetry->loop, settings, signal, sender, why);
+    return otlp_sender_http_new(&telemetry->loop, settings, signal, sender, why);
+}
+
+/* 0 or a negated errno with words. */
+static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
+                        enum otel_signal signal, struct err_text *why) {
+    struct otlp_exporter_options options = {.signal = signal, .timeout_ns = settings->timeout_ns};
+    int r = sender_new(telemetry, settings, signal, &options.sender, why);
+    if (r)
+        return r;
+    r = random_bytes(&options.seed, sizeof(options.seed));
+    if (r == 0)
+        r = otlp_exporter_new(&options, &telemetry->exporters[signal]);
+    if (r == 0)
+        return 0;
+    options.sender->ops->free(options.sender);
+    err_say(why, "%s", strerror(-r));
+    return r;
+}
+
+static void make_exporters(struct otlp_telemetry *telemetry, const struct otel_settings *settings,
+                           struct otel_sdk_options *options) {
+    for (unsigned i = 0; i < OTEL_N_SIGNALS; i++) {
+        struct err_text why;
+        if (settings->is_disabled || settings->exporters[i] != OTEL_EXPORT_OTLP)
+            continue;
+        if (exporter_new(telemetry, &settings->otlp[i], (enum otel_signal)i, &why)) {
+            log_warn("telemetry: no %s are exported: %s", signal_names[i], why.text);
+            continue;
+        }
+        options->exporters[i] = otlp_exporter_base(telemetry->exporters[i]);
+        telemetry->has_thread = true;
+    }
+}
+
+static void free_exporters(const struct otel_sdk_options *options) {
+    for (size_t i = 0; i < OTEL_N_SIGNALS; i++)
+        if (options->exporters[i])
+            options->exporters[i]->ops->free(options->exporters[i]);
+}
+
+/* The SDK, or what was to be given to it, is freed; the loop's handles are closed. */
+static void abandon(struct otlp_telemetry *telemetry) {
+    uv_close((uv_handle_t *)&telemetry->waker, NULL);
+    uv_close((uv_handle_t *)&telemetry->timer, NULL);
+    net_loop_close(&telemetry->loop);
+    net_loop_run(&telemetry->loop);
+    net_loop_fini(&telemetry->loop);
+    mem_free(telemetry);
+}
+
+/* 0 or a negated errno. Takes the resource. */
+static int make_sdk(struct otlp_telemetry *telemetry,
+                    const struct otlp_telemetry_options *options) {
+    struct otel_sdk_options of_sdk = {.settings = options->settings,
+                                      .resource = options->resource,
+                                      .wake = wake,
+                                      .user = telemetry,
+                                      .now_ns = telemetry->loop.now_ns};
+    make_exporters(telemetry, options->settings, &of_sdk);
+    int r = otel_sdk_new(&of_sdk, &telemetry->sdk);
+    if (r == 0)
+        return 0;
+    free_exporters(&of_sdk);
+    otel_resource_free(options->resource);
+    return err_trace(r);
+}
+
+static void init_handles(struct otlp_telemetry *telemetry) {
+    uv_timer_init(&telemetry->loop.uv, &telemetry->timer);
+    telemetry->timer.data = telemetry;
+}
+
+/* The loop and the handle that wakes it. 0 or a negated errno. */
+static int make_loop(struct otlp_telemetry *telemetry) {
+    int r = net_loop_init(&telemetry->loop, on_turn_ended, telemetry);
+    if (r)
+        return err_trace(r);
+    r = uv_async_init(&telemetry->loop.uv, &telemetry->waker, on_wake);
+    if (r == 0) {
+        init_handles(telemetry);
+        return 0;
+    }
+    net_loop_close(&telemetry->loop);
+    net_loop_run(&telemetry->loop);
+    net_loop_fini(&telemetry->loop);
+    return err_trace(r);
+}
+
+int otlp_telemetry_start(const struct otlp_telemetry_options *options,
+                         struct otlp_telemetry **out) {
+    struct otlp_telemetry *telemetry = mem_new(struct otlp_telemetry);
+    int r = telemetry ? make_loop(telemetry) : -ENOMEM;
+    if (r) {
+        mem_free(telemetry);
+        otel_resource_free(options->resource);
+        return r;
+    }
+    telemetry->state = TELEMETRY_CLOSED; /* until its thread runs */
+    r = make_sdk(telemetry, options);
+    if (r == 0 && telemetry->has_thread) {
+        telemetry->state = TELEMETRY_RUNNING;
+        r = thread_start(&telemetry->thread, "telemetry", run, telemetry);
+    }
+    if (r) {
+        telemetry->state = TELEMETRY_CLOSED;
+        otel_sdk_free(STEAL(telemetry->sdk));
+        abandon(telemetry);
+        return r;
+    }
+    *out = telemetry;
+    return 0;
+}
+
+struct otel_sdk *otlp_telemetry_sdk(const struct otlp_telemetry *telemetry) {
+    return telemetry ? telemetry->sdk : NULL;
+}
+
+/* ---- stopping ---- */
+
+static struct timespec moment_of(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
+    if (!telemetry)
+        return;
+    if (!telemetry->has_thread) {
+        otel_sdk_free(telemetry->sdk);
+        abandon(telemetry);
+        return;
+    }
+    uint64_t stop_at_ns = clock_monotonic_ns() + limit_ns;
+    struct timespec last = moment_of(stop_at_ns + OTLP_STOP_GRACE_MS * NS_PER_MS);
+    atomic_store(&telemetry->stop_at_ns, stop_at_ns);
+    uv_async_send(&telemetry->waker);
+    if (pthread_clockjoin_np(telemetry->thread, NULL, CLOCK_MONOTONIC, &last) == 0)
+        mem_free(telemetry);
+    else
+        pthread_detach(telemetry->thread);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "otel/sdk.h"
+
+/*
+ * OpenTelemetry for a whole program: the SDK, its exporters as the OTEL_* variables want them, and
+ * a thread that turns them. What a program calls first and last:
+ *
+ *     struct otel_settings settings;
+ *     struct otlp_telemetry *telemetry = NULL;
+ *     ... otel_settings_read(getenv, &settings), otel_resource_new(...), both may fail
+ *     ... otlp_telemetry_start(&options, &telemetry), may fail
+ *     struct otel_tracer *tracer = otel_sdk_tracer(otlp_telemetry_sdk(telemetry), &scope);
+ *     ... the program's work ...
+ *     otlp_telemetry_stop(telemetry, 5 * NS_PER_S);
+ *
+ * Whatever the receiver does, or whether there is one at all, the program works on; the log says
+ * what does not arrive. Where nothing is exported there is no thread.
+ */
+struct otlp_telemetry;
+
+struct otlp_telemetry_options {
+    const struct otel_settings *settings; /* borrowed until the stop */
+    struct otel_resource *resource;       /* taken, also on failure */
+};
+
+/* A signal whose settings are wrong (an endpoint, a certificate) is left out, and the log says why.
+ * 0 or a negated errno. */
+MUST_USE int otlp_telemetry_start(const struct otlp_telemetry_options *options,
+                                  struct otlp_telemetry **telemetry);
+
+/* NULL is fine, and gives NULL: an SDK that does nothing. */
+struct otel_sdk *otlp_telemetry_sdk(const struct otlp_telemetry *telemetry);
+
+/*
+ * Sends what there is, for at most `limit_ns`, drops the rest and frees all. No thread may use what
+ * the SDK gave any more. NULL is fine.
+ */
+void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns);
