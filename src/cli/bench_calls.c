@@ -41,7 +41,7 @@ static void write_readings(struct bench_slot *slot, size_t n) {
         return;
     }
     size_t used = (size_t)(bench_source_write(&slot->source, n, out) - out);
-    grpc_client_call_commit_framed(slot->call, used);
+    grpc_client_call_commit_framed(slot->call, used, n);
     slot->worker->counts.sent_bytes += used;
 }
 

@@ -81,7 +81,7 @@ static int getting_send_piece(struct getting *getting, const struct reading *rea
     uint8_t *end = out;
     for (size_t i = 0; i < n; i++)
         end = put_framed(&readings[i], end);
-    grpc_call_commit_framed(call, (size_t)(end - out));
+    grpc_call_commit_framed(call, (size_t)(end - out), n);
     return 0;
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "grpc/call_observing.h"
 #include "grpc/connection.h"
 #include "grpc/limits.h"
 #include "grpc/metadata.h"
@@ -42,14 +43,18 @@ enum {
 
 /* ---- life ---- */
 
+static size_t call_size(const struct grpc_server *server) {
+    size_t observer_size = server->observer ? server->observer->call_state_size : 0;
+    return sizeof(struct grpc_call) + server->max_state_size + observer_size;
+}
+
 static struct grpc_call *call_alloc(struct grpc_worker *worker) {
     struct list *spare = list_pop(&worker->spare_calls);
     if (spare) {
         worker->n_spare_calls--;
         return CONTAINER_OF(spare, struct grpc_call, link);
     }
-    struct grpc_call *call =
-        mem_zalloc(1, sizeof(struct grpc_call) + worker->server->max_state_size);
+    struct grpc_call *call = mem_zalloc(1, call_size(worker->server));
     if (!call)
         return NULL;
     grpc_framing_init(&call->framing);
@@ -122,18 +127,27 @@ void grpc_call_unref(struct grpc_call *call) {
         call_recycle(call);
 }
 
-/* The stream forgets the call, the handler hears of it, and the stream's reference goes. */
-static void call_end(struct grpc_call *call) {
+static void call_tell_ended(struct grpc_call *call) {
+    struct grpc_observer_scope scope;
+    if (!call->route->method->ended)
+        return;
+    call_enter(call, &scope);
+    call->route->method->ended(call);
+    call_leave(call, &scope);
+}
+
+/* The stream forgets the call, handler and observer hear of it, and the stream's reference goes. */
+static void call_end(struct grpc_call *call, enum grpc_status status, struct bytes text) {
     h2_stream_set_user(call->stream, NULL);
     call->stream = NULL;
     deadlines_remove(&call->worker->deadlines, &call->deadline);
-    if (call->route->method->ended)
-        call->route->method->ended(call);
+    call_tell_ended(call);
+    call_observe_end(call, status, text);
     grpc_call_unref(call);
 }
 
-void call_cancel(struct grpc_call *call) {
-    call_end(call);
+void call_cancel(struct grpc_call *call, const char *why) {
+    call_end(call, GRPC_CANCELLED, bytes_str(why));
 }
 
 bool grpc_call_is_over(const struct grpc_call *call) {
@@ -216,9 +230,11 @@ int grpc_call_reserve_framed(struct grpc_call *call, size_t size, uint8_t **out)
     int r = call_respond(call);
     if (!r)
         r = call_reserve_queued(call, size, out);
-    if (r || !call->answers_gzip)
-        return r;
-    return call_reserve_staged(call, size, out);
+    if (!r && call->answers_gzip)
+        r = call_reserve_staged(call, size, out);
+    if (!r)
+        call->room = *out;
+    return r;
 }
 
 /*
@@ -227,6 +243,7 @@ int grpc_call_reserve_framed(struct grpc_call *call, size_t size, uint8_t **out)
  */
 static void call_commit_gzip(struct grpc_call *call, struct bytes body) {
     uint8_t *frame;
+    size_t size = body.len;
     struct buf packed;
     buf_init(&packed, 2 * GRPC_MAX_MESSAGE);
     bool is_packed = grpc_gzip(body, &packed) == 0 && buf_len(&packed) < body.len;
@@ -239,6 +256,7 @@ static void call_commit_gzip(struct grpc_call *call, struct bytes body) {
     if (body.len)
         memcpy(frame + GRPC_PREFIX_SIZE, body.data, body.len);
     h2_stream_commit(call->stream, GRPC_PREFIX_SIZE + body.len);
+    call_observe_sent(call, &(struct grpc_message){is_packed, body}, size);
     buf_fini(&packed);
 }
 
@@ -252,13 +270,16 @@ static void call_commit_each_gzip(struct grpc_call *call, struct bytes frames) {
     grpc_framing_fini(&framing);
 }
 
-void grpc_call_commit_framed(struct grpc_call *call, size_t used) {
+void grpc_call_commit_framed(struct grpc_call *call, size_t used, size_t n) {
     if (grpc_call_is_over(call))
         return;
-    if (call->answers_gzip)
-        call_commit_each_gzip(call, bytes_of(call->staged.data, used));
-    else
+    struct bytes frames = bytes_of(call->room, used);
+    if (call->answers_gzip) {
+        call_commit_each_gzip(call, frames);
+    } else {
         h2_stream_commit(call->stream, used);
+        call_observe_sent_framed(call, frames, n);
+    }
     connection_wake(call->connection);
 }
 
@@ -274,7 +295,7 @@ int grpc_call_reserve(struct grpc_call *call, size_t size, uint8_t **out) {
 }
 
 void grpc_call_commit(struct grpc_call *call) {
-    grpc_call_commit_framed(call, call->reserved);
+    grpc_call_commit_framed(call, call->reserved, 1);
 }
 
 int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message) {
@@ -302,12 +323,9 @@ void grpc_call_answer(struct grpc_call *call, const ProtobufCMessage *message) {
 
 /* Puts the words, percent-coded, into the worker's buffer; empty when there is no memory for them.
  */
-static struct bytes code_words(struct grpc_worker *worker, const char *format, va_list args) {
-    char text[GRPC_MAX_STATUS_MESSAGE + 4];
+static struct bytes code_words(struct grpc_worker *worker, struct bytes text) {
     buf_reset(&worker->words);
-    vsnprintf(text, sizeof(text), format, args);
-    size_t len = utf8_cut(text, GRPC_MAX_STATUS_MESSAGE);
-    if (grpc_status_message_encode(bytes_of(text, len), &worker->words))
+    if (grpc_status_message_encode(text, &worker->words))
         return (struct bytes){0};
     return buf_bytes(&worker->words);
 }
@@ -339,11 +357,14 @@ static bool is_stuck(const struct grpc_call *call, enum grpc_status status) {
 
 void grpc_call_finish(struct grpc_call *call, enum grpc_status status, const char *format, ...) {
     va_list args;
+    char text[GRPC_MAX_STATUS_MESSAGE + 4];
     if (grpc_call_is_over(call))
         return;
     va_start(args, format);
-    struct bytes words = code_words(call->worker, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    struct bytes plain = bytes_of(text, utf8_cut(text, GRPC_MAX_STATUS_MESSAGE));
+    struct bytes words = code_words(call->worker, plain);
     if (is_stuck(call, status))
         h2_stream_reset(call->stream, H2_CANCEL);
     else if (call_send_status(call, status, words))
@@ -351,7 +372,7 @@ void grpc_call_finish(struct grpc_call *call, enum grpc_status status, const cha
     else if (!call->has_ended)
         h2_stream_reset(call->stream, H2_NO_ERROR);
     connection_wake(call->connection);
-    call_end(call);
+    call_end(call, status, plain);
 }
 
 /* ---- holding ---- */

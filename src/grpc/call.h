@@ -43,12 +43,12 @@ MUST_USE int grpc_call_reserve(struct grpc_call *call, size_t size, uint8_t **ou
 void grpc_call_commit(struct grpc_call *call);
 
 /*
- * Many small messages at once: makes room for `size` bytes at `*out`. The first `used` of them,
+ * Many small messages at once: makes room for `size` bytes at `*out`. The first `used` of them, `n`
  * whole messages that are not compressed, each behind its prefix (grpc/framing.h), are sent by the
  * commit. Otherwise as above.
  */
 MUST_USE int grpc_call_reserve_framed(struct grpc_call *call, size_t size, uint8_t **out);
-void grpc_call_commit_framed(struct grpc_call *call, size_t used);
+void grpc_call_commit_framed(struct grpc_call *call, size_t used, size_t n);
 
 /* Sends a protobuf-c message. 0 or a negated errno. */
 MUST_USE int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message);

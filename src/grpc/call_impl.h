@@ -4,6 +4,7 @@
 #include "grpc/compression.h"
 #include "grpc/deadlines.h"
 #include "grpc/framing.h"
+#include "grpc/observing.h"
 #include "http2/session.h"
 
 /*
@@ -21,6 +22,7 @@ struct grpc_route {
     const struct grpc_method *method;
     const struct grpc_service *service;
     const char *path; /* `/SensorService/SendSingleReading` */
+    void *observed;   /* grpc_call_observer_method() */
 };
 
 struct grpc_call {
@@ -50,10 +52,13 @@ struct grpc_call {
     bool has_responded; /* the header block was sent */
     bool answers_gzip;
     size_t reserved; /* of the message being written, with its prefix */
+    uint8_t *room;   /* what was reserved last */
     struct buf
         staged; /* messages with their prefixes that cannot be written into the stream's queue */
 
-    _Alignas(max_align_t) uint8_t state[]; /* the handler's */
+    struct observing observing; /* call_observing.c */
+
+    _Alignas(max_align_t) uint8_t state[]; /* the handler's, and behind it the observer's */
 };
 
 /* ---- call.c ---- */
@@ -65,8 +70,8 @@ struct grpc_call *call_new(struct grpc_connection *connection, struct h2_stream 
 /* Of a worker that ends. */
 void call_free(struct grpc_call *call);
 
-/* The stream is gone, or the connection: ends the call without an answer. */
-void call_cancel(struct grpc_call *call);
+/* The stream is gone, or the connection, `why` for a person: ends the call without an answer. */
+void call_cancel(struct grpc_call *call, const char *why);
 
 /* ---- call_input.c ---- */
 

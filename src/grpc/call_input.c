@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "grpc/call_observing.h"
 #include "grpc/connection.h"
 #include "grpc/limits.h"
 
@@ -54,6 +55,8 @@ static bool plain_message(struct grpc_call *call, const struct grpc_message *mes
     buf_reset(&call->inflated);
     int r = grpc_gunzip(message->bytes, &call->inflated);
     if (r == GRPC_COMPRESSION_E_TOO_LARGE)
+        server_hit_limit(call->worker->server, "grpc.inflated_message");
+    if (r == GRPC_COMPRESSION_E_TOO_LARGE)
         break_off(call, GRPC_RESOURCE_EXHAUSTED,
                   "a message is larger than %d bytes, or %d times its size, when decompressed",
                   GRPC_MAX_MESSAGE, GRPC_MAX_INFLATE_RATIO);
@@ -81,6 +84,7 @@ static int deliver(struct grpc_call *call, const struct grpc_message *message) {
     struct bytes plain;
     if (!plain_message(call, message, &plain))
         return 0;
+    call_observe_received(call, message, plain.len);
     if (takes_one_message(call))
         return keep_single(call, plain);
     return call->route->method->message(call, plain);
@@ -89,6 +93,8 @@ static int deliver(struct grpc_call *call, const struct grpc_message *message) {
 /* ---- the loop ---- */
 
 static void say_bad_framing(struct grpc_call *call, int r) {
+    if (r == GRPC_FRAMING_E_TOO_LARGE)
+        server_hit_limit(call->worker->server, "grpc.message");
     if (r == GRPC_FRAMING_E_TOO_LARGE)
         break_off(call, GRPC_RESOURCE_EXHAUSTED, "a message is larger than %d bytes",
                   GRPC_MAX_MESSAGE);
@@ -150,6 +156,7 @@ static int take_messages(struct grpc_call *call, struct bytes piece) {
             return 0;
         if (r == GRPC_E_HOLD) {
             call->is_held = true;
+            call->observing.was_counted = true;
             return put_back(call, &message, piece);
         }
     }
@@ -193,7 +200,9 @@ static void tell_end(struct grpc_call *call) {
 /* ---- what the others call ---- */
 
 static void run_with(struct grpc_call *call, struct bytes piece) {
+    struct grpc_observer_scope scope;
     grpc_call_ref(call);
+    call_enter(call, &scope);
     call->is_delivering = true;
     int r = take_messages(call, piece);
     if (r)
@@ -203,6 +212,7 @@ static void run_with(struct grpc_call *call, struct bytes piece) {
     if (!grpc_call_is_over(call) && call->has_ended && !call->is_held && !call->end_was_told)
         tell_end(call);
     call->is_delivering = false;
+    call_leave(call, &scope);
     grpc_call_unref(call);
 }
 

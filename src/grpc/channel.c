@@ -35,6 +35,7 @@
 #include "grpc/channel_conn.h"
 #include "grpc/channel_impl.h"
 #include "grpc/client_call.h"
+#include "grpc/client_observing.h"
 #include "grpc/limits.h"
 
 /* ---- states ---- */
@@ -205,6 +206,7 @@ void channel_conn_has_room(struct grpc_channel *channel) {
 
 static void channel_enqueue(struct grpc_channel *channel, struct grpc_client_call *call) {
     if (channel->n_waiting >= GRPC_CHANNEL_MAX_WAITING) {
+        channel_hit_limit(channel, "grpc.waiting_calls");
         client_call_end(call, GRPC_RESOURCE_EXHAUSTED, "%zu calls already wait for %s",
                         channel->n_waiting, channel->authority);
         return;
@@ -339,6 +341,7 @@ int grpc_channel_new(struct net_loop *loop, const struct grpc_channel_options *o
     channel->loop = loop;
     channel->state = CHANNEL_IDLE;
     channel->address = options->address;
+    channel->observer = options->observer;
     channel->armed_at_ns = UINT64_MAX;
     list_init(&channel->waiting);
     list_init(&channel->running);

@@ -22,6 +22,7 @@
  */
 struct grpc_channel;
 struct grpc_client_call;
+struct grpc_client_observer; /* observer.h */
 
 struct grpc_channel_options {
     struct net_address address;
@@ -29,11 +30,12 @@ struct grpc_channel_options {
     const char *server_name; /* whom the certificate must name; NULL: the address's host */
     const char *token;       /* sent as `authorization: Bearer ...` with each call; NULL: none */
     const char *user_agent;  /* put before our own; NULL: none */
+    const struct grpc_client_observer *observer; /* NULL: nobody watches */
 };
 
 /*
- * Copies the options. Connects at the first call. 0, -EINVAL (a text over GRPC_CHANNEL_MAX_TEXT) or
- * another negated errno.
+ * Copies the options, borrows the observer. Connects at the first call. 0, -EINVAL (a text over
+ * GRPC_CHANNEL_MAX_TEXT) or another negated errno.
  */
 MUST_USE int grpc_channel_new(struct net_loop *loop, const struct grpc_channel_options *options,
                               struct grpc_channel **channel);
@@ -95,11 +97,11 @@ MUST_USE int grpc_client_call_send(struct grpc_client_call *call, const Protobuf
 /*
  * Many messages at once, on a call that does not compress: room for `size` bytes at `*out`, into
  * which the owner writes whole messages, each with its prefix (grpc_framing_write_prefix()); the
- * first `used` bytes are sent. Errors as above.
+ * first `used` bytes, `n` messages, are sent. Errors as above.
  */
 MUST_USE int grpc_client_call_reserve_framed(struct grpc_client_call *call, size_t size,
                                              uint8_t **out);
-void grpc_client_call_commit_framed(struct grpc_client_call *call, size_t used);
+void grpc_client_call_commit_framed(struct grpc_client_call *call, size_t used, size_t n);
 
 /* So much is queued that one should wait for `writable`. */
 bool grpc_client_call_is_busy(const struct grpc_client_call *call);

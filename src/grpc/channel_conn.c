@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "grpc/client_answer.h"
 #include "grpc/client_call.h"
+#include "grpc/client_observing.h"
 
 /* ---- what the session tells ---- */
 
@@ -81,6 +82,11 @@ static void on_goaway(void *user, uint32_t error, struct bytes debug) {
     }
 }
 
+static void on_limit_hit(void *user, const char *limit) {
+    const struct channel_conn *conn = user;
+    channel_hit_limit(conn->channel, limit);
+}
+
 static const struct h2_ops session_ops = {
     .headers = on_headers,
     .data = on_data,
@@ -89,6 +95,7 @@ static const struct h2_ops session_ops = {
     .closed = on_stream_closed,
     .ready = on_ready,
     .goaway = on_goaway,
+    .limit_hit = on_limit_hit,
 };
 
 /* ---- what net tells ---- */
@@ -194,7 +201,16 @@ static void conn_closed(void *user, const char *why) {
     channel_conn_gone(channel);
 }
 
+static void conn_handshaken(void *user, const struct net_handshake *handshake) {
+    const struct channel_conn *conn = user;
+    const struct grpc_client_observer *observer = conn->channel->observer;
+    if (observer && observer->handshaken)
+        observer->handshaken(observer->user, handshake);
+}
+
 static const struct net_conn_ops net_ops = {
+    .handshaken = conn_handshaken,
+    .limit_hit = on_limit_hit,
     .opened = conn_opened,
     .received = conn_received,
     .fill = conn_fill,

@@ -26,9 +26,10 @@ struct grpc_channel {
     struct net_address address;
     struct arena texts; /* holds the texts below */
     const char *server_name;
-    const char *authority;     /* `localhost:50051`, in the error texts too */
-    const char *user_agent;    /* the whole header */
-    const char *authorization; /* NULL: no token */
+    const char *authority;                       /* `localhost:50051`, in the error texts too */
+    const char *user_agent;                      /* the whole header */
+    const char *authorization;                   /* NULL: no token */
+    const struct grpc_client_observer *observer; /* NULL: none */
 
     enum channel_state state;
     unsigned n_failed; /* attempts in a row */

@@ -19,6 +19,7 @@
 
 #include "grpc/channel_conn.h"
 #include "grpc/client_call.h"
+#include "grpc/client_observing.h"
 #include "grpc/limits.h"
 #include "http2/limits.h"
 
@@ -142,6 +143,8 @@ void client_answer_headers(struct grpc_client_call *call, const struct h2_header
 
 static void end_for_framing(struct grpc_client_call *call, int r) {
     if (r == GRPC_FRAMING_E_TOO_LARGE)
+        channel_hit_limit(call->channel, "grpc.message");
+    if (r == GRPC_FRAMING_E_TOO_LARGE)
         client_call_end(call, GRPC_RESOURCE_EXHAUSTED, "the server sent a message over %d bytes",
                         GRPC_MAX_MESSAGE);
     else if (r == GRPC_FRAMING_E_BAD_FLAG)
@@ -152,6 +155,8 @@ static void end_for_framing(struct grpc_client_call *call, int r) {
 
 static void end_for_compression(struct grpc_client_call *call, int r) {
     if (r == GRPC_COMPRESSION_E_TOO_LARGE)
+        channel_hit_limit(call->channel, "grpc.inflated_message");
+    if (r == GRPC_COMPRESSION_E_TOO_LARGE)
         client_call_end(call, GRPC_RESOURCE_EXHAUSTED,
                         "the server sent a message that decompresses to too much");
     else if (r == GRPC_COMPRESSION_E_CORRUPT)
@@ -161,8 +166,10 @@ static void end_for_compression(struct grpc_client_call *call, int r) {
 }
 
 /* The message's plain bytes, or false: the call has ended. */
-static bool unpack(struct grpc_client_call *call, struct grpc_message *message) {
+static bool unpack(struct grpc_client_call *call, const struct grpc_message *message,
+                   struct bytes *plain) {
     struct client_answer *answer = &call->answer;
+    *plain = message->bytes;
     if (!message->is_compressed)
         return true;
     if (answer->encoding != GRPC_GZIP) {
@@ -176,8 +183,15 @@ static bool unpack(struct grpc_client_call *call, struct grpc_message *message) 
         end_for_compression(call, r);
         return false;
     }
-    message->bytes = buf_bytes(&answer->inflated);
+    *plain = buf_bytes(&answer->inflated);
     return true;
+}
+
+static void give(struct grpc_client_call *call, const struct grpc_message *message,
+                 struct bytes plain) {
+    client_observe_received(call, message, plain.len);
+    if (call->ops->message)
+        call->ops->message(call, plain);
 }
 
 static bool may_give(const struct grpc_client_call *call) {
@@ -190,13 +204,14 @@ static size_t give_messages(struct grpc_client_call *call, struct bytes piece) {
     struct bytes rest = piece;
     while (may_give(call)) {
         struct grpc_message message;
+        struct bytes plain;
         int r = grpc_framing_next(&call->answer.framing, &rest, &message);
         if (r == GRPC_FRAMING_E_MORE)
             break;
         if (r)
             end_for_framing(call, r);
-        else if (unpack(call, &message) && call->ops->message)
-            call->ops->message(call, message.bytes);
+        else if (unpack(call, &message, &plain))
+            give(call, &message, plain);
     }
     return piece.len - rest.len;
 }

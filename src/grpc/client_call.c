@@ -22,6 +22,7 @@
 
 #include "base/mem.h"
 #include "grpc/channel_conn.h"
+#include "grpc/client_observing.h"
 #include "grpc/client_request.h"
 #include "grpc/limits.h"
 
@@ -63,6 +64,7 @@ static void call_decide(struct grpc_client_call *call, enum grpc_status status, 
     call->status = status;
     call->text = text;
     deadlines_remove(&call->channel->deadlines, &call->deadline);
+    client_observe_end(call);
     channel_schedule(call->channel, call);
 }
 
@@ -161,11 +163,14 @@ static bool is_too_long(const struct grpc_call_options *options) {
 /* 0, -EINVAL or -ENOMEM. */
 static int call_copy_metadata(struct grpc_client_call *call,
                               const struct grpc_call_options *options) {
-    if (options->n_metadata > H2_MAX_HEADER_FIELDS - CLIENT_REQUEST_FIXED || is_too_long(options))
+    const size_t most = H2_MAX_HEADER_FIELDS - CLIENT_REQUEST_FIXED;
+    if (options->n_metadata > most || is_too_long(options))
         return -EINVAL;
-    if (options->n_metadata == 0)
+    size_t n = options->n_metadata + (call->channel->observer ? GRPC_MAX_OBSERVER_METADATA : 0);
+    if (n == 0)
         return 0;
-    call->metadata = arena_alloc(&call->arena, options->n_metadata * sizeof(*call->metadata));
+    call->max_metadata = n < most ? n : most;
+    call->metadata = arena_alloc(&call->arena, call->max_metadata * sizeof(*call->metadata));
     if (!call->metadata)
         return -ENOMEM;
     for (size_t i = 0; i < options->n_metadata; i++) {
@@ -189,7 +194,8 @@ static int call_set_deadline(struct grpc_client_call *call, uint64_t timeout_ns)
 
 static struct grpc_client_call *call_new(struct grpc_channel *channel,
                                          const struct grpc_call_options *options) {
-    struct grpc_client_call *call = mem_new(struct grpc_client_call);
+    size_t state_size = channel->observer ? channel->observer->call_state_size : 0;
+    struct grpc_client_call *call = mem_zalloc(1, sizeof(struct grpc_client_call) + state_size);
     if (!call)
         return NULL;
     call->channel = channel;
@@ -226,6 +232,7 @@ int grpc_client_call_start(struct grpc_channel *channel, const struct grpc_call_
     if (r)
         return err_trace(r);
     channel_watch_deadlines(channel);
+    client_observe_start(call);
     channel_take_call(channel, call);
     *out = STEAL(call);
     return 0;
@@ -308,6 +315,7 @@ int client_call_open(struct grpc_client_call *call, struct channel_conn *conn) {
     call->stream = stream;
     call->conn = conn;
     conn->n_opened++;
+    client_observe_stream(call);
     r = call_send_unsent(call);
     if (r)
         call_end_unsendable(call, r);
@@ -334,7 +342,15 @@ static size_t call_queued(const struct grpc_client_call *call) {
 static int call_reserve_queue(struct grpc_client_call *call, size_t n, uint8_t **out) {
     int r =
         call->stream ? h2_stream_reserve(call->stream, n, out) : buf_reserve(&call->unsent, n, out);
-    return r > 0 ? -ENOBUFS : r;
+    if (r)
+        return r > 0 ? -ENOBUFS : r;
+    call->room = *out;
+    return 0;
+}
+
+/* Otherwise what it sends is thrown away. */
+static bool may_send(const struct grpc_client_call *call) {
+    return call->state <= CLIENT_CALL_OPEN;
 }
 
 static void call_commit_queue(struct grpc_client_call *call, size_t n) {
@@ -372,6 +388,8 @@ static void call_commit_compressed(struct grpc_client_call *call) {
     if (message.len)
         memcpy(room + GRPC_PREFIX_SIZE, message.data, message.len);
     call_commit_queue(call, GRPC_PREFIX_SIZE + message.len);
+    if (may_send(call))
+        client_observe_sent(call, &(struct grpc_message){is_packed, message}, call->n_reserved);
 }
 
 int grpc_client_call_reserve(struct grpc_client_call *call, size_t size, uint8_t **out) {
@@ -394,7 +412,7 @@ void grpc_client_call_commit(struct grpc_client_call *call) {
     if (call->compresses)
         call_commit_compressed(call);
     else
-        call_commit_queue(call, GRPC_PREFIX_SIZE + call->n_reserved);
+        grpc_client_call_commit_framed(call, GRPC_PREFIX_SIZE + call->n_reserved, 1);
 }
 
 int grpc_client_call_send(struct grpc_client_call *call, const ProtobufCMessage *message) {
@@ -412,8 +430,10 @@ int grpc_client_call_reserve_framed(struct grpc_client_call *call, size_t size, 
     return call_reserve_queue(call, size, out);
 }
 
-void grpc_client_call_commit_framed(struct grpc_client_call *call, size_t used) {
+void grpc_client_call_commit_framed(struct grpc_client_call *call, size_t used, size_t n) {
     call_commit_queue(call, used);
+    if (may_send(call))
+        client_observe_sent_framed(call, bytes_of(call->room, used), n);
 }
 
 bool grpc_client_call_is_busy(const struct grpc_client_call *call) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "grpc/channel_impl.h"
 #include "grpc/client_answer.h"
+#include "grpc/observing.h"
 #include "http2/session.h"
 
 /* The inside of a client's call, for its channel and for what reads its answer (client_answer.c).
@@ -27,7 +28,7 @@ struct grpc_client_call {
     struct arena arena;
     struct bytes path;
     struct h2_field *metadata;
-    size_t n_metadata;
+    size_t n_metadata, max_metadata;
     struct deadline deadline; /* at_ns UINT64_MAX: none */
     bool waits_for_ready;
     bool compresses;
@@ -42,11 +43,15 @@ struct grpc_client_call {
     struct buf plain;  /* a message that is to be compressed */
     struct buf packed; /* the same, compressed */
     size_t n_reserved; /* bytes of the message between reserve and commit */
+    uint8_t *room;     /* what was reserved last in the queue */
 
     struct client_answer answer;
 
     enum grpc_status status;
     const char *text;
+
+    struct observing observing; /* client_observing.c */
+    _Alignas(max_align_t) uint8_t observer_state[];
 };
 
 /*

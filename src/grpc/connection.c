@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "grpc/call_observing.h"
 #include "grpc/request.h"
 #include "grpc/server_impl.h"
 #include "http2/limits.h"
@@ -25,6 +26,7 @@ static void on_headers(void *user, struct h2_stream *stream, const struct h2_hea
     if (headers->block != H2_REQUEST)
         return; /* a client's trailers mean nothing in gRPC */
     if (connection->n_calls >= H2_MAX_STREAMS) {
+        server_hit_limit(connection->worker->server, "http2.streams");
         h2_stream_reset(stream, H2_REFUSED_STREAM);
         return;
     }
@@ -50,18 +52,29 @@ static void on_ended(void *user, struct h2_stream *stream) {
 static void on_writable(void *user, struct h2_stream *stream) {
     (void)user;
     struct grpc_call *call = h2_stream_user(stream);
-    if (call && call->route->method->writable)
-        call->route->method->writable(call);
+    if (!call || !call->route->method->writable)
+        return;
+    struct grpc_observer_scope scope;
+    grpc_call_ref(call);
+    call_enter(call, &scope);
+    call->route->method->writable(call);
+    call_leave(call, &scope);
+    grpc_call_unref(call);
 }
 
 static void on_stream_closed(void *user, struct h2_stream *stream, uint32_t error,
                              bool is_unprocessed) {
     (void)user;
-    (void)error;
     (void)is_unprocessed;
     struct grpc_call *call = h2_stream_user(stream);
     if (call)
-        call_cancel(call);
+        call_cancel(call, error == H2_CONNECTION_LOST ? "the connection was lost"
+                                                      : "the stream was reset");
+}
+
+static void on_limit_hit(void *user, const char *limit) {
+    const struct grpc_connection *connection = user;
+    server_hit_limit(connection->worker->server, limit);
 }
 
 static const struct h2_ops session_ops = {
@@ -70,7 +83,26 @@ static const struct h2_ops session_ops = {
     .ended = on_ended,
     .writable = on_writable,
     .closed = on_stream_closed,
+    .limit_hit = on_limit_hit,
 };
+
+/* ---- what an observer is told; a connection has its session from the one to the other ---- */
+
+static const struct grpc_server_observer *observer_of(const struct grpc_connection *connection) {
+    return connection->worker->server->observer;
+}
+
+static void observe_opened(const struct grpc_connection *connection) {
+    const struct grpc_server_observer *observer = observer_of(connection);
+    if (observer && observer->connection_opened)
+        observer->connection_opened(observer->user);
+}
+
+static void observe_closed(const struct grpc_connection *connection) {
+    const struct grpc_server_observer *observer = observer_of(connection);
+    if (observer && observer->connection_closed)
+        observer->connection_closed(observer->user);
+}
 
 /* ---- what the socket tells ---- */
 
@@ -112,6 +144,12 @@ static void on_ticked(void *user) {
         net_conn_wake(connection->conn);
 }
 
+static void on_handshaken(void *user, const struct net_handshake *handshake) {
+    const struct grpc_server_observer *observer = observer_of(user);
+    if (observer && observer->handshaken)
+        observer->handshaken(observer->user, handshake);
+}
+
 /* Now the handshake is over: SETTINGS have a time of their own, and a peer that only holds a socket
  * open has cost no session. */
 static void on_opened(void *user) {
@@ -120,6 +158,7 @@ static void on_opened(void *user) {
                            &connection->session);
     if (r == 0) {
         net_conn_wake(connection->conn); /* our SETTINGS wait */
+        observe_opened(connection);
         return;
     }
     log_warn("a connection was closed: %s", strerror(-r));
@@ -128,6 +167,8 @@ static void on_opened(void *user) {
 
 static void connection_free(struct grpc_connection *connection) {
     h2_session_free(connection->session); /* cancels the calls that run */
+    if (connection->session)
+        observe_closed(connection);
     LIST_FOR_EACH (node, &connection->calls) {
         struct grpc_call *call = CONTAINER_OF(node, struct grpc_call, link);
         call->connection = NULL;
@@ -147,6 +188,8 @@ static void on_closed(void *user, const char *why) {
 }
 
 static const struct net_conn_ops conn_ops = {
+    .handshaken = on_handshaken,
+    .limit_hit = on_limit_hit,
     .opened = on_opened,
     .received = on_received,
     .fill = on_fill,

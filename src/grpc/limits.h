@@ -37,6 +37,9 @@
  * call's arena. */
 #define GRPC_MAX_METADATA 16384
 
+/* Client: fields that an observer adds to a call: traceparent, tracestate, baggage. */
+#define GRPC_MAX_OBSERVER_METADATA 3
+
 /* Client: a channel's user agent or `authorization`, as sent with each call: half of the 8 KiB that
  * peers take as a header list. */
 #define GRPC_CHANNEL_MAX_TEXT 4096

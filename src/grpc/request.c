@@ -6,6 +6,7 @@
  */
 #include "grpc/request.h"
 
+#include "grpc/call_observing.h"
 #include "grpc/metadata.h"
 #include "grpc/server_impl.h"
 #include "grpc/timeout.h"
@@ -114,11 +115,17 @@ static bool admit(struct grpc_call *call) {
     return hooks->admit(hooks->user, call);
 }
 
-/* A path that is no method's: the call exists only to be finished, so that the words are coded in
- * one place. */
-static const struct grpc_method unknown_method = {.name = "", .kind = GRPC_BIDI_STREAM};
-static const struct grpc_service unknown_service = {.name = ""};
-static const struct grpc_route unknown_route = {&unknown_method, &unknown_service, ""};
+/* The call may be over before it has begun. */
+static void begin(struct grpc_call *call) {
+    struct grpc_observer_scope scope;
+    call_observe_start(call);
+    call_enter(call, &scope);
+    if (call->route == &call->worker->server->unknown)
+        say_unknown_method(call);
+    else if (read_settings(call) && admit(call) && call->route->method->started)
+        call->route->method->started(call);
+    call_leave(call, &scope);
+}
 
 void request_open_call(struct grpc_connection *connection, struct h2_stream *stream,
                        const struct h2_headers *headers) {
@@ -134,16 +141,13 @@ void request_open_call(struct grpc_connection *connection, struct h2_stream *str
     }
     const struct grpc_route *route =
         server_find_route(connection->worker->server, find(headers, ":path"));
-    struct grpc_call *call = call_new(connection, stream, route ? route : &unknown_route);
+    struct grpc_call *call = call_new(connection, stream, route);
     if (!call) {
         refuse_grpc(connection, stream, "8", "the server is out of memory");
         return;
     }
-    grpc_call_ref(call); /* it may be over before it has begun */
+    grpc_call_ref(call);
     call->request = *headers;
-    if (!route)
-        say_unknown_method(call);
-    else if (read_settings(call) && admit(call) && route->method->started)
-        route->method->started(call);
+    begin(call);
     grpc_call_unref(call);
 }

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "grpc/call_observing.h"
 #include "grpc/limits.h"
 #include "grpc/server_impl.h"
 #include "grpc/worker.h"
@@ -25,7 +26,27 @@ static struct bytes key_of_route(const void *object) {
 }
 
 const struct grpc_route *server_find_route(const struct grpc_server *server, struct bytes path) {
-    return table_find(&server->routes_by_path, path);
+    const struct grpc_route *route = table_find(&server->routes_by_path, path);
+    return route ? route : &server->unknown;
+}
+
+/* A path that is no method's: the call exists only to be finished, so that the words are coded, and
+ * the end is observed, in one place. */
+static const struct grpc_method unknown_method = {.name = "", .kind = GRPC_BIDI_STREAM};
+static const struct grpc_service unknown_service = {.name = ""};
+
+/* Makes the observer's own of a route. 0 or -ENOMEM. */
+static int observe_route(const struct grpc_server *server, struct grpc_route *route,
+                         const char *path) {
+    const struct grpc_server_observer *observer = server->observer;
+    if (!observer || !observer->method)
+        return 0;
+    return observer->method(observer->user, path, &route->observed);
+}
+
+static size_t aligned(size_t size) {
+    size_t align = _Alignof(max_align_t);
+    return (size + align - 1) / align * align;
 }
 
 static int add_route(struct grpc_server *server, const struct grpc_service *service,
@@ -34,10 +55,11 @@ static int add_route(struct grpc_server *server, const struct grpc_service *serv
     if (!path)
         return -ENOMEM;
     struct grpc_route *route = &server->routes[server->n_routes++];
-    *route = (struct grpc_route){method, service, path};
+    *route = (struct grpc_route){.method = method, .service = service, .path = path};
     if (method->state_size > server->max_state_size)
-        server->max_state_size = method->state_size;
-    return table_add(&server->routes_by_path, route);
+        server->max_state_size = aligned(method->state_size);
+    int r = observe_route(server, route, path);
+    return r ? err_trace(r) : table_add(&server->routes_by_path, route);
 }
 
 static int add_routes(struct grpc_server *server, const struct grpc_server_options *options) {
@@ -81,7 +103,12 @@ int grpc_server_new(struct net_loop *loop, const struct grpc_server_options *opt
         return -ENOMEM;
     new->loop = loop;
     new->hooks = options->hooks;
+    new->observer = options->observer;
+    new->unknown =
+        (struct grpc_route){.method = &unknown_method, .service = &unknown_service, .path = ""};
     int r = table_init(&new->routes_by_path, key_of_route);
+    if (!r)
+        r = observe_route(new, &new->unknown, NULL);
     if (!r)
         r = add_routes(new, options);
     if (!r)
@@ -161,12 +188,18 @@ static void on_accepted(void *user, int fd) {
     uint32_t n_all;
     struct grpc_worker *worker = least_loaded(listen->server, &n_all);
     if (n_all >= GRPC_MAX_CONNECTIONS || !listen->server->has_started) {
+        server_hit_limit(listen->server, "grpc.connections");
         net_loop_log_refusal(listen->server->loop, "a client",
                              "the server has as many connections as it takes");
         close(fd);
         return;
     }
     worker_take_socket(worker, fd, listen->tls);
+}
+
+static void on_limit_hit(void *user, const char *limit) {
+    const struct grpc_listen *listen = user;
+    server_hit_limit(listen->server, limit);
 }
 
 int grpc_server_listen(struct grpc_server *server, const struct net_address *address, SSL_CTX *tls,
@@ -182,7 +215,7 @@ int grpc_server_listen(struct grpc_server *server, const struct net_address *add
         return -ENOMEM;
     }
     listen->server = server;
-    struct net_acceptor acceptor = {on_accepted, listen};
+    struct net_acceptor acceptor = {on_accepted, listen, on_limit_hit};
     int r = net_listener_open(server->loop, address, acceptor, &listen->listener, why);
     if (r) {
         mem_free(listen);

@@ -16,6 +16,7 @@
  * time: the call waits (call.h).
  */
 struct grpc_server;
+struct grpc_server_observer; /* observer.h */
 struct grpc_call;
 
 enum grpc_kind {
@@ -99,10 +100,11 @@ struct grpc_server_options {
     const struct grpc_service *const *services;
     size_t n_services;
     struct grpc_server_hooks hooks;
+    const struct grpc_server_observer *observer; /* NULL: nobody watches */
 };
 
-/* Copies the options; borrows services. `loop` is the one that accepts connections. 0 or a negated
- * errno. */
+/* Copies the options; borrows services and observer. `loop` is the one that accepts connections. 0
+ * or a negated errno. */
 MUST_USE int grpc_server_new(struct net_loop *loop, const struct grpc_server_options *options,
                              struct grpc_server **server);
 

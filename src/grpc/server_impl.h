@@ -19,10 +19,12 @@ struct grpc_listen {
 struct grpc_server {
     struct net_loop *loop; /* the accepting one */
     struct grpc_server_hooks hooks;
+    const struct grpc_server_observer *observer; /* NULL: none */
     struct grpc_route *routes;
     size_t n_routes;
     struct table routes_by_path;
-    size_t max_state_size; /* of all methods: a spare call fits any */
+    struct grpc_route unknown; /* of all other paths */
+    size_t max_state_size;     /* of all methods, aligned: a spare call fits any */
 
     struct grpc_worker *workers;
     unsigned n_workers;
@@ -38,7 +40,7 @@ struct grpc_server {
     void *stopped_user;
 };
 
-/* Any thread: the route of a path, or NULL. */
+/* Any thread: the route of a path, or `unknown`. */
 const struct grpc_route *server_find_route(const struct grpc_server *server, struct bytes path);
 
 /* A worker's thread, at its very end. */

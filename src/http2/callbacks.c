@@ -97,6 +97,8 @@ static void on_headers(struct h2_stream *stream, bool ends_stream) {
         .is_too_long = stream->list.is_too_long,
         .ends_stream = ends_stream,
     };
+    if (headers.is_too_long)
+        session_hit_limit(session, "http2.header_list");
     stream->get = GET_BODY;
     if (stream->life == STREAM_NEW) {
         stream->life = STREAM_OPEN;
@@ -156,8 +158,10 @@ static void on_goaway(struct h2_session *session, const nghttp2_goaway *goaway) 
 static void session_count_reset(struct h2_session *session) {
     if (session->side == H2_CLIENT || session->state >= SESSION_ENDING)
         return;
-    if (ratelimit_take(&session->resets, 1, session->now_ns))
+    if (ratelimit_take(&session->resets, 1, session->now_ns)) {
+        session_hit_limit(session, "http2.resets");
         (void)!session_break(session, H2_ENHANCE_YOUR_CALM, "too many of its streams are reset");
+    }
 }
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user) {

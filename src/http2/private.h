@@ -125,6 +125,9 @@ MUST_USE int session_break(struct h2_session *session, enum h2_error error, cons
 /* nghttp2 has sent GOAWAY for a violation, with its reason. */
 void session_note_violation(struct h2_session *session, const nghttp2_goaway *goaway);
 
+/* Tells the owner. */
+void session_hit_limit(struct h2_session *session, const char *limit);
+
 /* The drain's second GOAWAY. */
 void session_go_away(struct h2_session *session);
 

@@ -207,6 +207,11 @@ int session_fail(struct h2_session *session, int ng_error) {
     return H2_E_BROKEN;
 }
 
+void session_hit_limit(struct h2_session *session, const char *limit) {
+    if (session->ops->limit_hit)
+        session->ops->limit_hit(session->user, limit);
+}
+
 void session_check(struct h2_session *session, int ng_result) {
     if (nghttp2_is_fatal(ng_result) && session->state != SESSION_DEAD)
         (void)!session_fail(session, ng_result);
@@ -224,9 +229,26 @@ static struct bytes violation_words(const nghttp2_goaway *goaway) {
     return bytes_str(nghttp2_http2_strerror(goaway->error_code));
 }
 
+/* Limits that nghttp2 holds the peer to, by what it says in its GOAWAY. */
+static void session_note_limit(struct h2_session *session, struct bytes words) {
+    if (bytes_equal_str(words, "request HEADERS: max concurrent streams exceeded"))
+        session_hit_limit(session, "http2.streams");
+    else if (bytes_equal_str(words, "SETTINGS: too many setting entries"))
+        session_hit_limit(session, "http2.settings");
+}
+
+/* The same, for those after which it says nothing more. */
+static void session_note_fatal(struct h2_session *session, int ng_error) {
+    if (ng_error == NGHTTP2_ERR_FLOODED)
+        session_hit_limit(session, "http2.outbound_acks");
+    else if (ng_error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+        session_hit_limit(session, "http2.continuations");
+}
+
 void session_note_violation(struct h2_session *session, const nghttp2_goaway *goaway) {
     if (session_is_ending(session))
         return;
+    session_note_limit(session, violation_words(goaway));
     session->state = SESSION_ENDED;
     if (goaway->error_code == NGHTTP2_INTERNAL_ERROR)
         err_say(&session->why, "an error of our own, most likely out of memory");
@@ -259,10 +281,14 @@ int h2_session_receive(struct h2_session *session, struct bytes bytes, uint64_t 
         return session_outcome(session);
     session_keep_first(session, bytes);
     ssize_t n = nghttp2_session_mem_recv(session->ng, bytes.data, bytes.len);
-    if (n < 0)
+    if (n < 0) {
+        session_note_fatal(session, (int)n);
         return session_fail(session, (int)n);
-    if (nghttp2_session_get_outbound_queue_size(session->ng) > H2_MAX_OUTBOUND_FRAMES)
+    }
+    if (nghttp2_session_get_outbound_queue_size(session->ng) > H2_MAX_OUTBOUND_FRAMES) {
+        session_hit_limit(session, "http2.outbound_frames");
         return session_break(session, H2_ENHANCE_YOUR_CALM, "it makes us answer and reads nothing");
+    }
     return session->state == SESSION_DEAD ? session_outcome(session) : 0;
 }
 
@@ -354,6 +380,8 @@ int h2_session_tick(struct h2_session *session, uint64_t now_ns) {
         session_go_away(session);
     if (!session_settings_are_late(session))
         return 0;
+    if (!session->has_peer_settings || !session->is_acknowledged)
+        session_hit_limit(session, "http2.settings_time");
     if (!session->has_peer_settings)
         return session_break(session, H2_SETTINGS_TIMEOUT, "it sent no HTTP/2 SETTINGS in time");
     if (!session->is_acknowledged)

@@ -76,6 +76,12 @@ struct h2_ops {
 
     /* The peer will take no new streams. May be NULL. */
     void (*goaway)(void *user, uint32_t error, struct bytes debug);
+
+    /*
+     * A limit of http2/limits.h was hit; `limit` is its name, a constant. May be NULL. Other than
+     * the rest this may come from inside any function below, and must call none of them.
+     */
+    void (*limit_hit)(void *user, const char *limit);
 };
 
 #define H2_CONNECTION_LOST UINT32_MAX

@@ -251,10 +251,15 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_field *fields, s
 
 int h2_stream_reserve(struct h2_stream *stream, size_t n, uint8_t **out) {
     assert(stream->send == SEND_BODY);
-    if (n > H2_MAX_CONNECTION_QUEUE - stream->session->n_queued)
+    if (n > H2_MAX_CONNECTION_QUEUE - stream->session->n_queued) {
+        session_hit_limit(stream->session, "http2.connection_queue");
         return H2_E_QUEUE_FULL;
+    }
     int r = buf_reserve(&stream->queue, n, out);
-    return r == BUF_E_FULL ? H2_E_QUEUE_FULL : r;
+    if (r != BUF_E_FULL)
+        return r;
+    session_hit_limit(stream->session, "http2.stream_queue");
+    return H2_E_QUEUE_FULL;
 }
 
 void h2_stream_commit(struct h2_stream *stream, size_t n) {

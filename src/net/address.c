@@ -29,23 +29,32 @@ static int address_parse_port(struct bytes digits, uint16_t *port) {
  * Cuts the text into host and port. `port` has no data when the text names none. A second colon
  * outside brackets makes it an IPv6 address without a port.
  */
-static int address_split(const char *text, struct bytes *host, struct bytes *port) {
+static int address_cut(struct bytes text, struct bytes *host, struct bytes *port) {
+    bool is_bracketed = text.len > 0 && text.data[0] == '[';
+    const uint8_t *end = text.len ? memchr(text.data, is_bracketed ? ']' : ':', text.len) : NULL;
+    struct bytes rest = end ? bytes_from(text, (size_t)(end - text.data) + 1) : bytes_of(NULL, 0);
     *port = bytes_of(NULL, 0);
-    const char *end = text[0] == '[' ? strchr(text, ']') : strchr(text, ':');
-    if (text[0] == '[') {
-        if (!end || (end[1] != '\0' && end[1] != ':'))
-            return -EINVAL;
-        *host = bytes_of(text + 1, (size_t)(end - text - 1));
-        end++;
-    } else if (!end || strchr(end + 1, ':')) {
-        *host = bytes_str(text);
+    *host = end ? bytes_of(text.data, (size_t)(end - text.data)) : text;
+    if (!is_bracketed) {
+        if (rest.len && memchr(rest.data, ':', rest.len))
+            *host = text;
+        else
+            *port = rest;
         return 0;
-    } else {
-        *host = bytes_of(text, (size_t)(end - text));
     }
-    if (*end == ':')
-        *port = bytes_str(end + 1);
+    if (!end || (rest.len && rest.data[0] != ':'))
+        return -EINVAL;
+    *host = bytes_from(*host, 1);
+    if (rest.len)
+        *port = bytes_from(rest, 1);
     return 0;
+}
+
+int net_address_split(struct bytes text, struct bytes *host, uint16_t *port) {
+    struct bytes digits;
+    *port = 0;
+    int r = address_cut(text, host, &digits);
+    return r == 0 && digits.data ? address_parse_port(digits, port) : r;
 }
 
 /* `https://` and the like, which a person copies from a browser. */
@@ -63,7 +72,7 @@ int net_address_parse(const char *text, uint16_t default_port, struct net_addres
     struct bytes host, port;
     if (address_has_scheme(text, why))
         return -EINVAL;
-    if (address_split(text, &host, &port) || host.len >= sizeof(address->host)) {
+    if (address_cut(bytes_str(text), &host, &port) || host.len >= sizeof(address->host)) {
         err_say(why, "'%.80s' is no address: write HOST:PORT, for IPv6 [HOST]:PORT", text);
         return -EINVAL;
     }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 
 /*
@@ -18,6 +19,9 @@ struct net_address {
 /* Without a port it is `default_port`; 0 makes the port a must. 0 or -EINVAL with words. */
 MUST_USE int net_address_parse(const char *text, uint16_t default_port, struct net_address *address,
                                struct err_text *why);
+
+/* The same without a copy: `host` lies in the text; without a port it is 0. 0 or -EINVAL. */
+MUST_USE int net_address_split(struct bytes text, struct bytes *host, uint16_t *port);
 
 /* Whether only this machine can reach it: 127.0.0.0/8, ::1, localhost. */
 bool net_address_is_loopback(const struct net_address *address);

@@ -211,9 +211,16 @@ int conn_watch_socket(struct net_conn *conn, int fd, int events) {
 
 /* ---- handshake ---- */
 
-static void conn_refuse(struct net_conn *conn, const char *why) {
+static void conn_tell_handshake(struct net_conn *conn, const struct net_handshake *handshake) {
+    if (handshake->result && conn->ops->handshaken)
+        conn->ops->handshaken(conn->user, handshake);
+}
+
+static void conn_refuse(struct net_conn *conn, const struct net_handshake *handshake,
+                        const char *why) {
     if (conn->transport.ssl && SSL_is_server(conn->transport.ssl))
         net_loop_log_refusal(conn->loop, conn->peer.text, why);
+    conn_tell_handshake(conn, handshake);
     conn_close(conn, why);
 }
 
@@ -227,13 +234,16 @@ static void conn_open(struct net_conn *conn) {
 
 static void conn_shake_hands(struct net_conn *conn) {
     struct err_text why;
-    int r = transport_handshake(&conn->transport, &why);
-    if (r < 0)
-        conn_refuse(conn, why.text);
-    else if (r == 0)
+    struct net_handshake handshake;
+    int r = transport_handshake(&conn->transport, &handshake, &why);
+    if (r < 0) {
+        conn_refuse(conn, &handshake, why.text);
+    } else if (r == 0) {
+        conn_tell_handshake(conn, &handshake);
         conn_open(conn);
-    else
+    } else {
         conn_watch(conn, r == TRANSPORT_E_WANTS_WRITE ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    }
 }
 
 /* The socket is full: nothing is written before it has room, and the peer has to make some. */
@@ -372,6 +382,18 @@ void conn_flush(struct net_conn *conn) {
 
 /* ---- time ---- */
 
+/* A peer that does not hang up in time has hit no limit: it was only waited for out of courtesy. */
+static void conn_expire(struct net_conn *conn) {
+    bool is_stalled = conn->state == CONN_OPEN || conn->state == CONN_FLUSHING;
+    if (conn->ops->limit_hit && conn->state != CONN_LINGERING)
+        conn->ops->limit_hit(conn->user, is_stalled ? "net.stall_time" : "net.handshake_time");
+    const struct net_handshake handshake = {.result = "HANDSHAKE_TIMEOUT"};
+    if (conn->state == CONN_HANDSHAKING)
+        conn_refuse(conn, &handshake, overdue[CONN_HANDSHAKING]);
+    else
+        conn_close(conn, overdue[conn->state]);
+}
+
 void conn_tick(struct net_conn *conn) {
     if (conn->state == CONN_CLOSED)
         return;
@@ -380,10 +402,7 @@ void conn_tick(struct net_conn *conn) {
             conn->ops->ticked(conn->user);
         return;
     }
-    if (conn->state == CONN_HANDSHAKING)
-        conn_refuse(conn, overdue[CONN_HANDSHAKING]);
-    else
-        conn_close(conn, overdue[conn->state]);
+    conn_expire(conn);
 }
 
 /* ---- what the owner calls ---- */

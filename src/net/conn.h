@@ -25,11 +25,23 @@
  */
 struct net_conn;
 
+/* How a TLS handshake went, in the words of gRFC A118. */
+struct net_handshake {
+    const char *result; /* `SUCCESS`, `CERTIFICATE_EXPIRED`: a constant */
+    bool is_resumed;    /* by a ticket of an earlier one */
+};
+
 /*
  * All run on the loop's thread, none from inside a function of this header. Inside them any
  * function of this header may be called.
  */
 struct net_conn_ops {
+    /* A TLS handshake is over, well or not: before `opened` or `closed`. May be NULL. */
+    void (*handshaken)(void *user, const struct net_handshake *handshake);
+
+    /* A limit of net/limits.h was hit; `limit` is its name, a constant. May be NULL. */
+    void (*limit_hit)(void *user, const char *limit);
+
     /* The connection is up: TCP, and TLS with `h2` agreed where there is TLS. */
     void (*opened)(void *user);
 

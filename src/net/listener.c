@@ -74,6 +74,8 @@ static void listener_resume(uv_timer_t *pause) {
 
 /* No file descriptor or no memory: until something is closed every try would fail. */
 static void listener_pause(struct net_listener *listener, int error) {
+    if (listener->acceptor.limit_hit)
+        listener->acceptor.limit_hit(listener->acceptor.user, "net.file_descriptors");
     if (ratelimit_take(&listener->loop->refusals, 1, listener->loop->now_ns) == 0)
         log_warn("new connections have to wait: %s (ulimit -n sets how many files may be open)",
                  strerror(error));

@@ -70,7 +70,8 @@ int transport_attach(struct transport *transport, int fd) {
  * Looking at it before OpenSSL takes it tells a client that speaks plaintext from one that is
  * broken.
  */
-static int transport_check_first_byte(struct transport *transport, struct err_text *why) {
+static int transport_check_first_byte(struct transport *transport, struct net_handshake *handshake,
+                                      struct err_text *why) {
     static const char methods[] = "GPHDOCT"; /* GET, POST, PRI, PUT, HEAD, DELETE, ... */
     uint8_t first;
     ssize_t n = recv(transport->fd, &first, 1, MSG_PEEK);
@@ -78,39 +79,48 @@ static int transport_check_first_byte(struct transport *transport, struct err_te
         return TRANSPORT_E_WANTS_READ;
     if (n <= 0 || first == SSL3_RT_HANDSHAKE)
         return 0; /* an end or an error is for the handshake to find */
+    handshake->result = "UNEXPECTED_MESSAGE";
     err_say(why, first && strchr(methods, first) ? "it spoke plain HTTP to the TLS port"
                                                  : "what it sent to the TLS port is not TLS");
     return -EPROTO;
 }
 
-static int transport_check_protocol(struct transport *transport, struct err_text *why) {
+static int transport_check_protocol(struct transport *transport, struct net_handshake *handshake,
+                                    struct err_text *why) {
     const unsigned char *alpn;
     unsigned len;
+    handshake->is_resumed = SSL_session_reused(transport->ssl);
     SSL_get0_alpn_selected(transport->ssl, &alpn, &len);
-    if (bytes_equal_str(bytes_of(alpn, len), "h2"))
+    if (bytes_equal_str(bytes_of(alpn, len), "h2")) {
+        handshake->result = "SUCCESS";
         return 0;
+    }
+    handshake->result = "NO_APPLICATION_PROTOCOL";
     handshake_words_no_h2(transport->ssl, why);
     return -EPROTO;
 }
 
-int transport_handshake(struct transport *transport, struct err_text *why) {
+int transport_handshake(struct transport *transport, struct net_handshake *handshake,
+                        struct err_text *why) {
+    *handshake = (struct net_handshake){0};
     if (!transport->ssl)
         return 0;
     if (SSL_is_server(transport->ssl) && SSL_in_before(transport->ssl)) {
-        int r = transport_check_first_byte(transport, why);
+        int r = transport_check_first_byte(transport, handshake, why);
         if (r)
             return r;
     }
     ERR_clear_error();
     errno = 0;
-    int result = SSL_do_handshake(transport->ssl);
-    if (result == 1)
-        return transport_check_protocol(transport, why);
-    int error = SSL_get_error(transport->ssl, result);
+    int outcome = SSL_do_handshake(transport->ssl);
+    if (outcome == 1)
+        return transport_check_protocol(transport, handshake, why);
+    int error = SSL_get_error(transport->ssl, outcome);
     if (error == SSL_ERROR_WANT_READ)
         return TRANSPORT_E_WANTS_READ;
     if (error == SSL_ERROR_WANT_WRITE)
         return TRANSPORT_E_WANTS_WRITE;
+    handshake->result = handshake_result_for(transport->ssl, error);
     handshake_words_for(transport->ssl, error, why);
     return -EPROTO;
 }

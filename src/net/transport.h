@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "net/conn.h"
 
 /*
  * What a connection reads from and writes to: a socket as it is, or TLS on that socket. It hides
@@ -38,8 +39,12 @@ MUST_USE int transport_expect(struct transport *transport, const char *server_na
 /* Takes `fd`, also on failure. 0 or -ENOMEM. */
 MUST_USE int transport_attach(struct transport *transport, int fd);
 
-/* Goes on with the handshake. 0 when it is done, WANTS_READ, WANTS_WRITE, or -EPROTO with words. */
-MUST_USE int transport_handshake(struct transport *transport, struct err_text *why);
+/*
+ * Goes on with the handshake. 0 when it is done, WANTS_READ, WANTS_WRITE, or -EPROTO with words.
+ * `handshake` is filled in with 0 and -EPROTO; without TLS its result is NULL.
+ */
+MUST_USE int transport_handshake(struct transport *transport, struct net_handshake *handshake,
+                                 struct err_text *why);
 
 /*
  * Reads up to `cap` bytes; `*n` counts, whatever is returned. 0: there may be more at once.

@@ -276,7 +276,8 @@ struct record *server_record(struct server_fixture *fixture, unsigned n) {
 
 static const char *const service_names[] = {"test.Probe", "grpc.health.v1.Health"};
 
-static void make_server(struct server_fixture *fixture, unsigned n_workers) {
+static void make_server(struct server_fixture *fixture, unsigned n_workers,
+                        const struct grpc_server_observer *observer) {
     struct net_address address = {.host = "127.0.0.1"};
     struct err_text why;
     fixture->probe = (struct grpc_service){
@@ -300,6 +301,7 @@ static void make_server(struct server_fixture *fixture, unsigned n_workers) {
         .services = services,
         .n_services = ARRAY_LEN(services),
         .hooks = {.admit = admit},
+        .observer = observer,
     };
     assert_int_equal(grpc_server_new(&fixture->loop, &options, &fixture->server), 0);
     assert_int_equal(grpc_health_attach(fixture->health, fixture->server), 0);
@@ -308,7 +310,8 @@ static void make_server(struct server_fixture *fixture, unsigned n_workers) {
     fixture->is_running = true;
 }
 
-static int setup_with(void **state, unsigned n_workers) {
+static int setup_with(void **state, unsigned n_workers,
+                      const struct grpc_server_observer *observer) {
     struct server_fixture *fixture = test_calloc(1, sizeof(*fixture));
     fail_alloc_off();
     assert_int_equal(net_loop_init(&fixture->loop, NULL, NULL), 0);
@@ -317,18 +320,22 @@ static int setup_with(void **state, unsigned n_workers) {
     fixture->was_in_time = true;
     fixture->watchdog.data = fixture;
     uv_timer_start(&fixture->watchdog, on_watchdog, 20000, 0);
-    make_server(fixture, n_workers);
+    make_server(fixture, n_workers, observer);
     server_connect(fixture, 0);
     *state = fixture;
     return 0;
 }
 
 int server_setup(void **state) {
-    return setup_with(state, 1);
+    return setup_with(state, 1, NULL);
 }
 
 int server_setup_two_workers(void **state) {
-    return setup_with(state, 2);
+    return setup_with(state, 2, NULL);
+}
+
+int server_setup_observed(void **state, const struct grpc_server_observer *observer) {
+    return setup_with(state, 1, observer);
 }
 
 static void on_stopped(void *user) {

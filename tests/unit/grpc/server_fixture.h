@@ -5,6 +5,7 @@
 
 #include "grpc/call_impl.h"
 #include "grpc/health.h"
+#include "grpc/observer.h"
 #include "grpc/reflection.h"
 #include "raw_client.h"
 
@@ -61,6 +62,7 @@ struct server_fixture {
 /* For cmocka. One worker, or two. */
 int server_setup(void **state);
 int server_setup_two_workers(void **state);
+int server_setup_observed(void **state, const struct grpc_server_observer *observer);
 int server_teardown(void **state);
 
 /* The first call's record, once it has started. */

@@ -527,7 +527,7 @@ static void test_framed_messages_go_out_together(void **state) {
     told_start(&told, *state, "/count");
     assert_int_equal(grpc_client_call_reserve_framed(told.call, 1000, &room), 0);
     uint8_t *end = frame(frame(frame(room, "one"), ""), "three");
-    grpc_client_call_commit_framed(told.call, (size_t)(end - room));
+    grpc_client_call_commit_framed(told.call, (size_t)(end - room), 3);
     told_send(&told, "four");
     grpc_client_call_half_close(told.call);
     told_wait(&told);

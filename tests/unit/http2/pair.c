@@ -166,6 +166,12 @@ static void on_goaway(void *user, uint32_t error, struct bytes debug) {
     end->goaway_error = error;
 }
 
+static void on_limit_hit(void *user, const char *limit) {
+    struct end *end = user;
+    end->n_limits_hit++;
+    end->limit = limit;
+}
+
 static const struct h2_ops ops = {
     .headers = on_headers,
     .data = on_data,
@@ -174,7 +180,13 @@ static const struct h2_ops ops = {
     .closed = on_closed,
     .ready = on_ready,
     .goaway = on_goaway,
+    .limit_hit = on_limit_hit,
 };
+
+void assert_limit_hit(const struct end *end, const char *limit, size_t n) {
+    assert_int_equal(end->n_limits_hit, n);
+    assert_string_equal(end->limit, limit);
+}
 
 /* ---- the tap ---- */
 

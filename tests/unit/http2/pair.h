@@ -76,7 +76,9 @@ struct end {
     size_t n_ready;
     size_t n_goaways;
     uint32_t goaway_error;
-    size_t depth; /* of callbacks */
+    size_t n_limits_hit;
+    const char *limit; /* the last */
+    size_t depth;      /* of callbacks */
     struct tap sent;
 };
 
@@ -92,6 +94,9 @@ struct pair {
 /* Both sessions, their SETTINGS not exchanged yet. NULL when memory runs out. */
 struct pair *pair_new(uint64_t seed);
 void pair_free(struct pair *pair);
+
+/* How often it hit a limit, and which one the last time. */
+void assert_limit_hit(const struct end *end, const char *limit, size_t n);
 
 /* Lets bytes travel until neither end has any. The first result that is not 0, or 0. */
 int pair_run(struct pair *pair);

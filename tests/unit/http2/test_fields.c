@@ -73,6 +73,7 @@ static void test_list_between_our_limit_and_nghttp2s_is_flagged_and_can_be_answe
     raw_request(&raw, 3, RAW_END_STREAM);
     assert_int_equal(raw_send(&raw, &pair->server), 0);
     assert_false(pair->server.calls[1]->is_too_long);
+    assert_limit_hit(&pair->server, "http2.header_list", 1);
     pair_free(pair);
 }
 

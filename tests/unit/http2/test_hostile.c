@@ -53,6 +53,7 @@ static void test_rapid_reset_ends_the_connection(void **state) {
     assert_int_equal(reset_requests(pair, 1500, 0), H2_RESET_BURST);
     assert_ended(&pair->server, "too many of its streams are reset");
     assert_int_equal(goaway_code(&pair->server), H2_ENHANCE_YOUR_CALM);
+    assert_limit_hit(&pair->server, "http2.resets", 1);
     pair_free(pair);
 }
 
@@ -61,6 +62,7 @@ static void test_resets_at_a_tolerable_rate_go_on(void **state) {
     struct pair *pair = server_with_preface();
     assert_int_equal(reset_requests(pair, 1500, NS_PER_S / 30), 1500);
     assert_false(h2_session_is_over(pair->server.session));
+    assert_int_equal(pair->server.n_limits_hit, 0);
     pair_free(pair);
 }
 
@@ -78,6 +80,7 @@ static void test_resets_that_the_peer_provokes_count_too(void **state) {
     }
     assert_int_equal(n, H2_RESET_BURST + 1);
     assert_ended(&pair->server, "too many of its streams are reset");
+    assert_limit_hit(&pair->server, "http2.resets", 1);
     pair_free(pair);
 }
 
@@ -106,6 +109,7 @@ static void test_flood_of_pings_that_nobody_reads_ends_the_connection(void **sta
     assert_in_range(n, H2_MAX_OUTBOUND_ACKS, H2_MAX_OUTBOUND_ACKS + 2);
     assert_true(h2_session_is_over(pair->server.session));
     assert_string_not_equal(h2_session_why(pair->server.session), "");
+    assert_limit_hit(&pair->server, "http2.outbound_acks", 1);
     pair_free(pair);
 }
 
@@ -124,6 +128,7 @@ static void test_frames_that_nobody_reads_are_bounded(void **state) {
     } while (raw_send(&raw, &pair->server) == 0 && n < 6000);
     assert_string_equal(h2_session_why(pair->server.session),
                         "it makes us answer and reads nothing");
+    assert_limit_hit(&pair->server, "http2.outbound_frames", 1);
     pair_free(pair);
 }
 
@@ -139,6 +144,7 @@ static void test_flood_of_continuation_frames_ends_the_connection(void **state) 
     assert_int_equal(raw_send(&raw, &pair->server), H2_E_BROKEN);
     assert_true(h2_session_is_over(pair->server.session));
     assert_int_equal(pair->server.n_calls, 0);
+    assert_limit_hit(&pair->server, "http2.continuations", 1);
     pair_free(pair);
 }
 
@@ -153,6 +159,7 @@ static void test_settings_with_too_many_entries_end_the_connection(void **state)
     (void)!raw_send(&raw, &pair->server);
     pair_listen(&pair->server);
     assert_true(h2_session_is_over(pair->server.session));
+    assert_limit_hit(&pair->server, "http2.settings", 1);
     pair_free(pair);
 }
 
@@ -167,6 +174,7 @@ static void test_stream_beyond_the_limit_ends_the_connection(void **state) {
     pair_listen(&pair->server);
     assert_ended(&pair->server,
                  "it broke HTTP/2: request HEADERS: max concurrent streams exceeded");
+    assert_limit_hit(&pair->server, "http2.streams", 1);
     pair_free(pair);
 }
 

@@ -331,6 +331,7 @@ static void test_peer_that_does_not_acknowledge_settings_is_ended(void **state) 
     uint64_t late_ns = pair->now_ns + H2_SETTINGS_TIMEOUT_S * NS_PER_S;
     assert_int_equal(h2_session_tick(pair->server.session, late_ns), H2_E_BROKEN);
     assert_string_equal(h2_session_why(pair->server.session), "it left our SETTINGS unanswered");
+    assert_limit_hit(&pair->server, "http2.settings_time", 1);
     pair_free(pair);
 }
 

@@ -146,6 +146,7 @@ static void test_full_queue_refuses_and_keeps_what_it_has(void **state) {
     assert_int_equal(pair_run(pair), 0);
     assert_int_equal(other->body.len, H2_MAX_STREAM_QUEUE);
     assert_int_equal(h2_stream_queued(call->stream), 0);
+    assert_limit_hit(&pair->client, "http2.stream_queue", 2);
     pair_free(pair);
 }
 
@@ -160,6 +161,7 @@ static void test_queues_of_one_connection_are_bounded_together(void **state) {
     call_reset(pair->client.calls[0], H2_CANCEL);
     pair_listen(&pair->client);
     assert_int_equal(call_send_bytes(one_more, H2_MAX_STREAM_QUEUE), 0);
+    assert_limit_hit(&pair->client, "http2.connection_queue", 1);
     pair_free(pair);
 }
 

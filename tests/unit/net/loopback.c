@@ -104,8 +104,27 @@ static void end_closed(void *user, const char *why) {
     self->is_inside = false;
 }
 
-static const struct net_conn_ops end_ops = {end_opened, end_received, end_fill, end_ticked,
-                                            end_closed};
+static void end_handshaken(void *user, const struct net_handshake *handshake) {
+    struct end *self = user;
+    self->n_handshaken++;
+    self->handshake = *handshake;
+}
+
+static void end_limit_hit(void *user, const char *limit) {
+    struct end *self = user;
+    self->n_limits_hit++;
+    self->limit = limit;
+}
+
+static const struct net_conn_ops end_ops = {
+    .handshaken = end_handshaken,
+    .limit_hit = end_limit_hit,
+    .opened = end_opened,
+    .received = end_received,
+    .fill = end_fill,
+    .ticked = end_ticked,
+    .closed = end_closed,
+};
 
 static void end_init(struct end *end) {
     buf_init(&end->echo, 64 << 20);
@@ -150,7 +169,7 @@ int loopback_setup(void **state) {
     loopback_now_ns = loopback->loop.now_ns;
     loopback->loop.clock = loopback_clock;
     struct net_address any_port = {"127.0.0.1", 0};
-    struct net_acceptor acceptor = {loopback_on_accepted, loopback};
+    struct net_acceptor acceptor = {.accepted = loopback_on_accepted, .user = loopback};
     struct err_text why;
     assert_int_equal(
         net_listener_open(&loopback->loop, &any_port, acceptor, &loopback->listener, &why), 0);

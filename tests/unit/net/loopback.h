@@ -22,8 +22,12 @@ struct end {
     int n_opened;
     int n_closed;
     int n_ticked;
-    int n_filled;  /* times it was asked for what it has to send */
-    char why[512]; /* of the end; empty: an orderly one */
+    int n_handshaken;
+    struct net_handshake handshake; /* the last */
+    int n_limits_hit;
+    const char *limit; /* the last */
+    int n_filled;      /* times it was asked for what it has to send */
+    char why[512];     /* of the end; empty: an orderly one */
     uint64_t n_received;
     uint64_t n_sent;
     uint64_t n_to_send;

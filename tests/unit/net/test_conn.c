@@ -273,6 +273,11 @@ static void test_closing_the_loop_closes_every_connection(void **state) {
     loopback->listener = NULL;
 }
 
+static void assert_handshake(const struct end *end, const char *result) {
+    assert_int_equal(end->n_handshaken, 1);
+    assert_string_equal(end->handshake.result, result);
+}
+
 /* ---- time ---- */
 
 static void test_a_silent_peer_has_10_s_for_the_handshake(void **state) {
@@ -285,6 +290,8 @@ static void test_a_silent_peer_has_10_s_for_the_handshake(void **state) {
     assert_int_equal(loopback->server.n_closed, 1);
     assert_says(loopback->server.why, "not finished in time");
     assert_says(loopback_last_line, "was turned away: the TLS handshake was not finished in time");
+    assert_string_equal(loopback->server.limit, "net.handshake_time");
+    assert_handshake(&loopback->server, "HANDSHAKE_TIMEOUT");
     close(raw);
 }
 
@@ -307,6 +314,8 @@ static void test_a_peer_that_takes_nothing_is_dropped_after_30_s(void **state) {
     loopback_advance(loopback, 1);
     assert_int_equal(loopback->server.n_closed, 1);
     assert_says(loopback->server.why, "took nothing");
+    assert_string_equal(loopback->server.limit, "net.stall_time");
+    assert_int_equal(loopback->server.n_handshaken, 0); /* without TLS */
     close(raw);
 }
 
@@ -392,6 +401,7 @@ static void assert_plain_bytes_are_refused(void **state, const char *bytes, cons
 static void test_plain_http_on_the_tls_port_is_turned_away(void **state) {
     assert_plain_bytes_are_refused(state, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                                    "was turned away: it spoke plain HTTP to the TLS port");
+    assert_handshake(&((struct loopback *)*state)->server, "UNEXPECTED_MESSAGE");
 }
 
 static void test_other_bytes_on_the_tls_port_are_turned_away(void **state) {
@@ -408,6 +418,7 @@ static void test_a_peer_that_hangs_up_in_the_handshake_is_logged(void **state) {
     close(loopback_raw(loopback));
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it hung up during the TLS handshake");
+    assert_handshake(&loopback->server, "PEER_CONNECTION_CLOSED");
 }
 
 static void test_refusals_are_logged_a_few_at_once_and_then_counted(void **state) {
@@ -436,6 +447,7 @@ static void test_a_client_without_an_aead_cipher_is_turned_away(void **state) {
     assert_int_equal(loopback->client.n_opened, 0);
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it offers no cipher that is allowed here");
+    assert_handshake(&loopback->server, "CIPHER_SUITE_MISMATCH");
 }
 
 /* A client of the test's own, with OpenSSL's defaults and the ALPN it is given (NULL: none). */
@@ -463,6 +475,7 @@ static void test_a_client_without_alpn_gets_the_alert_for_it(void **state) {
     loopback_use_tls(loopback);
     assert_int_equal(alert_for_alpn(loopback, NULL), SSL_AD_NO_APPLICATION_PROTOCOL);
     assert_says(loopback_last_line, "was turned away: it does not offer HTTP/2 (ALPN 'h2')");
+    assert_handshake(&loopback->server, "NO_APPLICATION_PROTOCOL");
 }
 
 static void test_a_client_with_another_alpn_gets_the_alert_for_it(void **state) {
@@ -470,6 +483,7 @@ static void test_a_client_with_another_alpn_gets_the_alert_for_it(void **state) 
     loopback_use_tls(loopback);
     assert_int_equal(alert_for_alpn(loopback, "\x08http/1.1"), SSL_AD_NO_APPLICATION_PROTOCOL);
     assert_says(loopback_last_line, "was turned away: it does not offer HTTP/2 (ALPN 'h2')");
+    assert_handshake(&loopback->server, "NO_APPLICATION_PROTOCOL");
 }
 
 /* ---- the client's checks ---- */
@@ -488,6 +502,8 @@ static void test_a_certificate_for_another_name_is_refused(void **state) {
     assert_connecting_fails(loopback, "the server's certificate is not for 'example.org'");
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it refused our certificate");
+    assert_handshake(&loopback->client, "CERTIFICATE_HOSTNAME_MISMATCH");
+    assert_handshake(&loopback->server, "CERTIFICATE_VERIFICATION_FAILED");
 }
 
 static void test_a_certificate_for_another_ip_address_is_refused(void **state) {
@@ -504,6 +520,9 @@ static void test_a_certificate_may_name_an_ip_address(void **state) {
     loopback_open(loopback);
     assert_null(
         SSL_get_servername(loopback->server.conn->transport.ssl, TLSEXT_NAMETYPE_host_name));
+    assert_handshake(&loopback->server, "SUCCESS");
+    assert_handshake(&loopback->client, "SUCCESS");
+    assert_false(loopback->server.handshake.is_resumed);
 }
 
 static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
@@ -516,6 +535,8 @@ static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
     assert_connecting_fails(loopback, "signed by no CA that is trusted here (--ca names the file)");
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it does not know the CA of our certificate");
+    assert_handshake(&loopback->client, "CERTIFICATE_AUTHORITY_INVALID");
+    assert_handshake(&loopback->server, "CERTIFICATE_AUTHORITY_INVALID");
 }
 
 /* check: parameters: the signature is OpenSSL's */
@@ -530,6 +551,7 @@ static void test_a_server_that_ignores_alpn_is_refused(void **state) {
     loopback_use_tls(loopback);
     SSL_CTX_set_alpn_select_cb(loopback->server_tls, take_no_protocol, NULL);
     assert_connecting_fails(loopback, "the server does not speak HTTP/2 over TLS");
+    assert_handshake(&loopback->client, "NO_APPLICATION_PROTOCOL");
 }
 
 static void test_a_server_without_tls_is_named_so(void **state) {

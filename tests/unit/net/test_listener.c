@@ -20,6 +20,7 @@ struct rig {
     struct net_listener *listener;
     struct err_text why;
     int n_accepted;
+    int n_limits_hit;
     int last_fd;
     bool closes_listener;
 };
@@ -66,11 +67,17 @@ static int teardown(void **state) {
     return 0;
 }
 
+static void on_limit_hit(void *user, const char *limit) {
+    (void)user;
+    assert_string_equal(limit, "net.file_descriptors");
+    rig.n_limits_hit++;
+}
+
 static int try_listen(const char *host, uint16_t port, struct net_listener **listener) {
     struct net_address address = {.port = port};
     snprintf(address.host, sizeof(address.host), "%s", host);
     rig.why.text[0] = '\0';
-    struct net_acceptor acceptor = {on_accepted, &rig};
+    struct net_acceptor acceptor = {on_accepted, &rig, on_limit_hit};
     return net_listener_open(&rig.loop, &address, acceptor, listener, &rig.why);
 }
 
@@ -209,6 +216,7 @@ static void test_without_file_descriptors_accepting_pauses_and_then_goes_on(void
     assert_int_equal(rig.n_accepted, 0);
     assert_int_equal(n_lines, 1); /* it tried once, not twenty times */
     assert_non_null(strstr(last_line, "new connections have to wait: Too many open files"));
+    assert_int_equal(rig.n_limits_hit, 1);
     turn_until_accepted(1);
     close(client);
 }

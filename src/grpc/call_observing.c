@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "grpc/call_observing.h"
+
+#include "grpc/connection.h"
+#include "grpc/server_impl.h"
+
+static const struct grpc_server_observer *observer_of(const struct grpc_call *call) {
+    return call->worker->server->observer;
+}
+
+/* ---- what an observer asks ---- */
+
+void *grpc_call_observer_state(const struct grpc_call *call) {
+    if (!observer_of(call))
+        return NULL;
+    return (uint8_t *)grpc_call_state(call) + call->worker->server->max_state_size;
+}
+
+uint64_t grpc_call_now_ns(const struct grpc_call *call) {
+    net_loop_renew(&call->worker->loop);
+    return call->worker->loop.now_ns;
+}
+
+size_t grpc_call_header_values(const struct grpc_call *call, const char *name, struct bytes *values,
+                               size_t max) {
+    size_t n = 0;
+    for (size_t i = 0; call->stream && i < call->request.n_fields; i++) {
+        const struct h2_field *field = &call->request.fields[i];
+        if (!bytes_equal_str(field->name, name))
+            continue;
+        if (n < max)
+            values[n] = field->value;
+        n++;
+    }
+    return n;
+}
+
+void *grpc_call_observer_method(const struct grpc_call *call) {
+    return call->route->observed;
+}
+
+void grpc_call_observe_no_messages(struct grpc_call *call) {
+    call->observing.tells_messages = false;
+}
+
+/* ---- what it is told ---- */
+
+void call_observe_start(struct grpc_call *call) {
+    const struct grpc_server_observer *observer = observer_of(call);
+    if (!observer)
+        return;
+    observing_start(&call->observing, observer->message_received || observer->message_sent);
+    memset(grpc_call_observer_state(call), 0, observer->call_state_size);
+    if (observer->call_started)
+        observer->call_started(observer->user, call);
+}
+
+void call_enter(struct grpc_call *call, struct grpc_observer_scope *scope) {
+    const struct grpc_server_observer *observer = observer_of(call);
+    if (observer && observer->entered)
+        observer->entered(observer->user, call, scope);
+}
+
+void call_leave(struct grpc_call *call, struct grpc_observer_scope *scope) {
+    const struct grpc_server_observer *observer = observer_of(call);
+    if (observer && observer->left)
+        observer->left(observer->user, call, scope);
+}
+
+void call_observe_received(struct grpc_call *call, const struct grpc_message *message,
+                           size_t size) {
+    struct observing *observing = &call->observing;
+    if (observing->was_counted) {
+        observing->was_counted = false;
+        return;
+    }
+    if (!observing_count(observing, &observing->received, size, message->bytes.len))
+        return;
+    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_observed_message told =
+        observing_message(&observing->received, size, message);
+    if (observer->message_received)
+        observer->message_received(observer->user, call, &told);
+}
+
+void call_observe_sent(struct grpc_call *call, const struct grpc_message *message, size_t size) {
+    struct observing *observing = &call->observing;
+    if (!observing_count(observing, &observing->sent, size, message->bytes.len))
+        return;
+    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_observed_message told = observing_message(&observing->sent, size, message);
+    if (observer->message_sent)
+        observer->message_sent(observer->user, call, &told);
+}
+
+/* The messages are whole, so the framing keeps nothing. */
+static void observe_each_sent(struct grpc_call *call, struct bytes frames) {
+    struct grpc_framing framing;
+    struct grpc_message message;
+    grpc_framing_init(&framing);
+    while (grpc_framing_next(&framing, &frames, &message) == 0)
+        call_observe_sent(call, &message, message.bytes.len);
+    grpc_framing_fini(&framing);
+}
+
+void call_observe_sent_framed(struct grpc_call *call, struct bytes frames, size_t n) {
+    if (!call->observing.is_on)
+        return;
+    if (call->observing.tells_messages)
+        observe_each_sent(call, frames);
+    else
+        observing_count_framed(&call->observing.sent, n, frames.len);
+}
+
+void call_observe_end(struct grpc_call *call, enum grpc_status status, struct bytes text) {
+    const struct grpc_server_observer *observer = observer_of(call);
+    if (!observer || !observer->call_ended)
+        return;
+    const struct grpc_call_end end = observing_end(&call->observing, status, text);
+    observer->call_ended(observer->user, call, &end);
+}
+
+void server_hit_limit(const struct grpc_server *server, const char *limit) {
+    const struct grpc_server_observer *observer = server->observer;
+    if (observer && observer->limit_hit)
+        observer->limit_hit(observer->user, limit);
+}

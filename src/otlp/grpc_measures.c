@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gRPC's metrics twice: by gRFC A66, which has names, attributes and buckets of its own, and by
+ * OpenTelemetry's conventions, for who watches more than gRPC. Both are histograms of a method and
+ * a status, so one table has them all, and one loop binds them.
+ *
+ * Statuses are few and methods are the server's own, so a client cannot make series grow; the
+ * methods of a channel are bounded by its observer. To extend: a line in the side's table, and
+ * where its value comes from in value_of().
+ */
+#include "otlp/grpc_measures.h"
+
+#include "base/mem.h"
+
+/* gRFC A66, "Latency Buckets" and "Size Buckets". */
+static const double latency_bounds[] = {
+    0,     0.00001, 0.00005, 0.0001, 0.0003, 0.0006, 0.0008, 0.001, 0.002, 0.003, 0.004,
+    0.005, 0.006,   0.008,   0.01,   0.013,  0.016,  0.02,   0.025, 0.03,  0.04,  0.05,
+    0.065, 0.08,    0.1,     0.13,   0.16,   0.2,    0.25,   0.3,   0.4,   0.5,   0.65,
+    0.8,   1,       2,       5,      10,     20,     50,     100,
+};
+static const double size_bounds[] = {
+    0,       1024,    2048,     4096,     16384,     65536,      262144,
+    1048576, 4194304, 16777216, 67108864, 268435456, 1073741824, 4294967296,
+};
+
+/* Semantic conventions, rpc.server.call.duration. */
+static const double rpc_bounds[] = {
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+};
+
+enum measured {
+    MEASURED_DURATION,
+    MEASURED_SENT,
+    MEASURED_RECEIVED,
+};
+
+struct measures_histogram {
+    const char *name;
+    enum measured measured;
+    bool is_rpc; /* OpenTelemetry's own, with its attributes and bounds */
+    const char *description;
+};
+
+static const struct measures_histogram server_histograms[] = {
+    {"grpc.server.call.duration", MEASURED_DURATION, false,
+     "End-to-end time taken to complete a call from the server transport's perspective."},
+    {"grpc.server.call.sent_total_compressed_message_size", MEASURED_SENT, false,
+     "Compressed message bytes sent per call."},
+    {"grpc.server.call.rcvd_total_compressed_message_size", MEASURED_RECEIVED, false,
+     "Compressed message bytes received per call."},
+    {"rpc.server.call.duration", MEASURED_DURATION, true,
+     "Measures the duration of an incoming Remote Procedure Call (RPC)."},
+};
+
+/* A call of ours is one attempt. */
+static const struct measures_histogram client_histograms[] = {
+    {"grpc.client.call.duration", MEASURED_DURATION, false,
+     "End-to-end time taken to complete a call from the client's perspective."},
+    {"grpc.client.attempt.duration", MEASURED_DURATION, false,
+     "End-to-end time taken to complete a client call attempt."},
+    {"grpc.client.attempt.sent_total_compressed_message_size", MEASURED_SENT, false,
+     "Compressed message bytes sent per client call attempt."},
+    {"grpc.client.attempt.rcvd_total_compressed_message_size", MEASURED_RECEIVED, false,
+     "Compressed message bytes received per call attempt."},
+    {"rpc.client.call.duration", MEASURED_DURATION, true,
+     "Measures the duration of an outgoing Remote Procedure Call (RPC)."},
+};
+
+/* Of a server only what is its own fault: a client that asks for what is not there is answered. */
+static bool is_server_error(enum grpc_status status) {
+    switch (status) {
+    case GRPC_UNKNOWN:
+    case GRPC_DEADLINE_EXCEEDED:
+    case GRPC_UNIMPLEMENTED:
+    case GRPC_INTERNAL:
+    case GRPC_UNAVAILABLE:
+    case GRPC_DATA_LOSS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_client_error(enum grpc_status status) {
+    return status != GRPC_OK;
+}
+
+const struct measures_side measures_server = {
+    .started = "grpc.server.call.started",
+    .started_unit = "{call}",
+    .histograms = server_histograms,
+    .n_histograms = ARRAY_LEN(server_histograms),
+    .handshakes = "grpc.server.tls.handshakes",
+    .limits = "grpc.server.limits_hit",
+    .is_error = is_server_error,
+};
+
+const struct measures_side measures_client = {
+    .started = "grpc.client.attempt.started",
+    .started_unit = "{attempt}",
+    .histograms = client_histograms,
+    .n_histograms = ARRAY_LEN(client_histograms),
+    .handshakes = "grpc.client.tls.handshakes",
+    .limits = "grpc.client.limits_hit",
+    .has_target = true,
+    .is_error = is_client_error,
+};
+
+/* ---- instruments ---- */
+
+/* An instrument that the meter refuses is one that measures nothing: only memory is an error. */
+static int make(struct otel_meter *meter, const struct otel_instrument_options *options,
+                struct otel_instrument **instrument) {
+    int r = otel_instrument_new(meter, options, instrument);
+    return r == -ENOMEM ? r : 0;
+}
+
+static int make_counter(struct measures *measures, struct otel_instrument **counter,
+                        const struct otel_instrument_options *options) {
+    struct otel_instrument_options whole = *options;
+    whole.kind = OTEL_COUNTER;
+    whole.is_integer = true;
+    return make(measures->meter, &whole, counter);
+}
+
+static int make_histogram(struct measures *measures, size_t i) {
+    const struct measures_histogram *histogram = &measures->side->histograms[i];
+    bool is_duration = histogram->measured == MEASURED_DURATION;
+    struct otel_instrument_options options = {
+        .kind = OTEL_HISTOGRAM,
+        .name = histogram->name,
+        .unit = is_duration ? "s" : "By",
+        .description = histogram->description,
+        .bounds = is_duration ? latency_bounds : size_bounds,
+        .n_bounds = is_duration ? ARRAY_LEN(latency_bounds) : ARRAY_LEN(size_bounds),
+    };
+    if (histogram->is_rpc) {
+        options.bounds = rpc_bounds;
+        options.n_bounds = ARRAY_LEN(rpc_bounds);
+    }
+    return make(measures->meter, &options, &measures->histograms[i]);
+}
+
+int measures_init(struct measures *measures, const struct measures_side *side,
+                  struct otel_meter *meter) {
+    *measures = (struct measures){.side = side, .meter = meter};
+    if (!meter)
+        return 0;
+    int r = make_counter(measures, &measures->started,
+                         &(struct otel_instrument_options){
+                             .name = side->started,
+                             .unit = side->started_unit,
+                             .description = "Calls started, those that run included.",
+                         });
+    if (!r)
+        r = make_counter(measures, &measures->handshakes,
+                         &(struct otel_instrument_options){
+                             .name = side->handshakes,
+                             .unit = "{handshake}",
+                             .description = "TLS handshakes, by how they went.",
+                         });
+    if (!r)
+        r = make_counter(measures, &measures->limits,
+                         &(struct otel_instrument_options){
+                             .name = side->limits,
+                             .unit = "{hit}",
+                             .description = "Times that a limit was hit, by its name.",
+                         });
+    for (size_t i = 0; i < side->n_histograms && !r; i++)
+        r = make_histogram(measures, i);
+    return r;
+}
+
+/* ---- attributes ---- */
+
+struct attributes {
+    struct otel_attribute list[8];
+    size_t n;
+};
+
+static void add(struct attributes *attributes, const char *key, struct otel_value value) {
+    attributes->list[attributes->n++] = otel_attribute(key, value);
+}
+
+static struct otel_series *series_of(struct otel_instrument *instrument,
+                                     const struct attributes *attributes) {
+    return otel_series_of(instrument, attributes->list, attributes->n);
+}
+
+/* gRFC A66: what is not known is `other`. */
+static struct attributes grpc_attributes(const struct measured_method *method) {
+    struct attributes attributes = {.n = 0};
+    add(&attributes, "grpc.method", otel_str(method->name ? method->name : "other"));
+    if (method->measures->side->has_target)
+        add(&attributes, "grpc.target", otel_str(method->measures->target));
+    return attributes;
+}
+
+static struct attributes rpc_attributes(const struct measured_method *method,
+                                        enum grpc_status status) {
+    const struct measures *measures = method->measures;
+    struct attributes attributes = {.n = 0};
+    add(&attributes, "rpc.system.name", otel_str("grpc"));
+    add(&attributes, "rpc.method", otel_str(measured_method_name(method)));
+    add(&attributes, "rpc.status_code", otel_str(grpc_status_name(status)));
+    if (measures->side->is_error(status))
+        add(&attributes, "error.type", otel_str(grpc_status_name(status)));
+    if (measures->address) {
+        add(&attributes, "server.address", otel_str(measures->address));
+        add(&attributes, "server.port", otel_integer(measures->port));
+    }
+    return attributes;
+}
+
+static struct otel_series *series_for(const struct measured_method *method, enum grpc_status status,
+                                      size_t i) {
+    const struct measures *measures = method->measures;
+    struct attributes attributes;
+    if (measures->side->histograms[i].is_rpc) {
+        attributes = rpc_attributes(method, status);
+    } else {
+        attributes = grpc_attributes(method);
+        add(&attributes, "grpc.status", otel_str(grpc_status_name(status)));
+    }
+    return series_of(measures->histograms[i], &attributes);
+}
+
+/* ---- methods ---- */
+
+struct measured_method *measured_method_new(const struct measures *measures, struct bytes path) {
+    struct measured_method *method = mem_new(struct measured_method);
+    if (!method)
+        return NULL;
+    method->measures = measures;
+    if (path.len > 0) {
+        struct bytes name = path.data[0] == '/' ? bytes_from(path, 1) : path;
+        method->name = mem_copy_text((const char *)name.data, name.len);
+    }
+    if (path.len > 0 && !method->name) {
+        mem_free(method);
+        return NULL;
+    }
+    if (measures->meter) {
+        struct attributes attributes = grpc_attributes(method);
+        method->started = series_of(measures->started, &attributes);
+    }
+    return method;
+}
+
+void measured_methods_free(struct measured_method *first) {
+    for (struct measured_method *next; first; first = next) {
+        next = first->next;
+        mem_free(first->name);
+        mem_free(first);
+    }
+}
+
+const char *measured_method_name(const struct measured_method *method) {
+    return method->name ? method->name : "_OTHER";
+}
+
+void measured_method_started(struct measured_method *method) {
+    otel_series_add(method->started, 1);
+}
+
+/* Threads that bind at the same time are given the same series. Without memory it is tried anew
+ * with the next call. */
+static struct otel_series *bound(struct measured_method *method, enum grpc_status status,
+                                 size_t i) {
+    _Atomic(struct otel_series *) *place = &method->series[status][i];
+    struct otel_series *series = atomic_load_explicit(place, memory_order_acquire);
+    if (series)
+        return series;
+    series = series_for(method, status, i);
+    atomic_store_explicit(place, series, memory_order_release);
+    return series;
+}
+
+static double value_of(enum measured measured, const struct measured_end *end) {
+    switch (measured) {
+    case MEASURED_SENT:
+        return (double)end->sent_bytes;
+    case MEASURED_RECEIVED:
+        return (double)end->received_bytes;
+    default:
+        return end->seconds;
+    }
+}
+
+void measured_method_ended(struct measured_method *method, const struct measured_end *end) {
+    const struct measures_side *side = method->measures->side;
+    if (!method->measures->meter || (unsigned)end->status >= GRPC_N_STATUS)
+        return;
+    for (size_t i = 0; i < side->n_histograms; i++)
+        otel_series_record(bound(method, end->status, i),
+                           value_of(side->histograms[i].measured, end), end->context);
+}
+
+/* ---- what belongs to no call ---- */
+
+void measures_handshake(const struct measures *measures, const struct net_handshake *handshake) {
+    struct attributes attributes = {.n = 0};
+    if (!measures->meter)
+        return;
+    add(&attributes, "grpc.tls.handshake.result", otel_str(handshake->result));
+    add(&attributes, "grpc.tls.handshake.resumed",
+        otel_str(handshake->is_resumed ? "RESUMED_HANDSHAKE" : "FULL_HANDSHAKE"));
+    if (measures->side->has_target)
+        add(&attributes, "grpc.target", otel_str(measures->target));
+    otel_series_add(series_of(measures->handshakes, &attributes), 1);
+}
+
+void measures_limit(const struct measures *measures, const char *limit) {
+    struct attributes attributes = {.n = 0};
+    if (!measures->meter)
+        return;
+    add(&attributes, "grpc.limit", otel_str(limit));
+    if (measures->side->has_target)
+        add(&attributes, "grpc.target", otel_str(measures->target));
+    otel_series_add(series_of(measures->limits, &attributes), 1);
+}
