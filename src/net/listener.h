@@ -15,6 +15,7 @@ struct net_listener;
 struct net_acceptor {
     void (*accepted)(void *user, int fd);
     void *user;
+    const char *option; /* what chooses the address, for words of an error: `--listen` */
 };
 
 /*
