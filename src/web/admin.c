@@ -122,6 +122,13 @@ static void on_tick(uv_timer_t *tick) {
 
 /* ---- answering ---- */
 
+/* Paths are compared as they are sent: unescaped, `/%00` would be `/`. */
+static size_t keep_escaped(void *user, struct MHD_Connection *connection, char *text) {
+    (void)user;
+    (void)connection;
+    return strlen(text);
+}
+
 static struct bytes header(struct MHD_Connection *connection, const char *name) {
     const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
     return bytes_str(value ? value : "");
@@ -271,7 +278,8 @@ static struct MHD_Daemon *start_daemon(struct admin *admin) {
         WEB_MAX_CONNECTIONS_OF_ONE, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)WEB_CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, admin, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, admin,
-        MHD_OPTION_NOTIFY_COMPLETED, on_answered, admin, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_answered, admin, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped,
+        NULL, MHD_OPTION_END);
 }
 
 /* ---- opening and closing ---- */
