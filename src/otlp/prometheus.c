@@ -4,7 +4,8 @@
  * metrics of different scopes may have one name, and two names may become one, so the families are
  * sorted by name before anything is written, and what would make the page invalid is left out and
  * told (struct prometheus_clashes): another type under the same name, a second metric of the same
- * scope, and a name that a histogram's or a counter's samples have already.
+ * scope, a name that a histogram's or a counter's samples have already, and a point whose labels
+ * another point has (`1` as a number and as a text).
  *
  * Samples carry no time: it is that of the scrape. Numbers are written alike in both formats (`le`
  * too), so that a series stays itself when the scraper changes its format.
@@ -14,7 +15,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
+#include "base/table.h"
 #include "otlp/prometheus_labels.h"
 #include "otlp/prometheus_names.h"
 
@@ -31,7 +34,8 @@ struct page {
     struct prometheus_text text;
     struct family_member *members; /* by name, then by place */
     size_t n_members;
-    struct buf labels; /* of the point at hand */
+    struct buf labels;  /* of the point at hand */
+    struct arena arena; /* labels of the metric at hand: no more than the page takes */
     struct prometheus_clashes *clashes;
 };
 
@@ -55,11 +59,15 @@ static const char *type_name(const struct family_member *member) {
 
 /* ---- which metrics are on it ---- */
 
-static void leave_out(struct page *page, struct family_member *member, const char *reason) {
+static void tell_clash(struct page *page, const struct otel_metric *metric, const char *reason) {
     struct prometheus_clashes *clashes = page->clashes;
-    member->is_left_out = true;
     if (clashes->n++ == 0)
-        err_say(&clashes->first, "%s: %s", member->metric->name, reason);
+        err_say(&clashes->first, "%s: %s", metric->name, reason);
+}
+
+static void leave_out(struct page *page, struct family_member *member, const char *reason) {
+    member->is_left_out = true;
+    tell_clash(page, member->metric, reason);
 }
 
 static int member_compare(const void *a, const void *b) {
@@ -330,15 +338,42 @@ static int take_labels(struct page *page, const struct otel_scope *scope,
     return r ? r : labels.r;
 }
 
-static void put_member(struct page *page, const struct family_member *member) {
-    for (size_t i = 0; i < member->metric->n_points && page->text.r == 0; i++) {
-        const struct otel_point *point = &member->metric->points[i];
+static struct bytes labels_of(const void *object) {
+    return *(const struct bytes *)object;
+}
+
+/* Whether an earlier point of the metric had the labels at hand; from now on one has. */
+static bool is_repeated(struct page *page, struct table *seen) {
+    struct bytes labels = buf_bytes(&page->labels);
+    if (table_find(seen, labels))
+        return true;
+    struct bytes *copy = arena_alloc(&page->arena, sizeof(*copy));
+    if (!copy || arena_copy(&page->arena, labels, copy) || table_add(seen, copy))
+        page->text.r = -ENOMEM;
+    return false;
+}
+
+static void put_points(struct page *page, const struct family_member *member, struct table *seen) {
+    const struct otel_metric *metric = member->metric;
+    for (size_t i = 0; i < metric->n_points && page->text.r == 0; i++) {
+        const struct otel_point *point = &metric->points[i];
         page->text.r = take_labels(page, member->scope, point);
-        if (member->metric->kind == OTEL_HISTOGRAM)
+        if (metric->n_points > 1 && page->text.r == 0 && is_repeated(page, seen))
+            tell_clash(page, metric, "two of its series have the same labels");
+        else if (metric->kind == OTEL_HISTOGRAM)
             put_histogram(page, member, point);
         else
             put_scalar(page, member, point);
     }
+}
+
+static void put_member(struct page *page, const struct family_member *member) {
+    CLEANUP(table_fini) struct table seen;
+    int r = table_init(&seen, labels_of);
+    if (page->text.r == 0)
+        page->text.r = r;
+    put_points(page, member, &seen);
+    arena_reset(&page->arena);
 }
 
 /* Who reports. */
@@ -371,6 +406,7 @@ static void put_families(struct page *page) {
 static void page_fini(struct page *page) {
     mem_free(page->members);
     buf_fini(&page->labels);
+    arena_fini(&page->arena);
 }
 
 int prometheus_write(const struct otel_metrics *metrics, enum prometheus_format format,
@@ -379,6 +415,7 @@ int prometheus_write(const struct otel_metrics *metrics, enum prometheus_format 
     struct page page = {.format = format, .text = {.out = out}, .clashes = clashes};
     *clashes = (struct prometheus_clashes){0};
     buf_init(&page.labels, out->max);
+    arena_init(&page.arena, SIZE_MAX);
     int r = gather(&page, metrics);
     if (r)
         return r;

@@ -15,7 +15,7 @@ enum prometheus_format {
 /* For the header `content-type`. */
 const char *prometheus_content_type(enum prometheus_format format);
 
-/* What a page leaves out, as two metrics have names that become the same. */
+/* What a page leaves out: metrics whose names, and series whose labels, become those of others. */
 struct prometheus_clashes {
     size_t n;
     struct err_text first; /* in words */

@@ -38,7 +38,8 @@ struct metrics_page {
 /* Once for each that is new: the same page comes several times a minute. */
 static void tell_clashes(struct web_pages *pages, const struct prometheus_clashes *clashes) {
     if (clashes->n > pages->n_clashes)
-        log_warn("%zu metrics cannot be on the page /metrics; %s", clashes->n, clashes->first.text);
+        log_warn("%zu metrics or series cannot be on the page /metrics; %s", clashes->n,
+                 clashes->first.text);
     pages->n_clashes = clashes->n;
 }
 

@@ -287,6 +287,27 @@ static void test_of_two_that_become_one_the_first_stays(void **state) {
     assert_clash(histogram, integer_metric("...", OTEL_GAUGE), "none that Prometheus allows");
 }
 
+static void test_of_two_series_that_become_one_the_first_stays(void **state) {
+    (void)state;
+    const struct otel_attribute number = otel_attribute("a", otel_integer(1));
+    const struct otel_attribute text = otel_attribute("a", otel_str("1"));
+    const struct otel_attribute other = otel_attribute("a", otel_str("2"));
+    const struct otel_point points[] = {{.attributes = &number, .n_attributes = 1, .integer = 5},
+                                        {.attributes = &text, .n_attributes = 1, .integer = 6},
+                                        {.attributes = &other, .n_attributes = 1, .integer = 7}};
+    struct otel_metric metric = integer_metric("x", OTEL_GAUGE);
+    metric.points = points;
+    metric.n_points = 3;
+    const struct otel_scope_metrics scope = {&grpc_scope, &metric, 1};
+    const struct otel_metrics all = {.scopes = &scope, .n_scopes = 1};
+    struct prometheus_clashes clashes;
+    CLEANUP(mem_freep) char *page = page_of(&all, PROMETHEUS_TEXT, &clashes);
+    assert_string_equal(page, "# HELP x What it counts\n# TYPE x gauge\nx{a=\"1\"," SCOPED "} 5\n"
+                              "x{a=\"2\"," SCOPED "} 7\n");
+    assert_int_equal(clashes.n, 1);
+    assert_string_equal(clashes.first.text, "x: two of its series have the same labels");
+}
+
 static void test_a_name_like_a_sample_stays_where_there_is_none(void **state) {
     (void)state;
     struct otel_metric metrics[] = {integer_metric("a", OTEL_COUNTER),
@@ -305,7 +326,7 @@ static const uint64_t full_counts[] = {0, 2, 1};
 struct full_page {
     struct otel_attribute attribute;
     struct otel_resource resource;
-    struct otel_point point;
+    struct otel_point points[2];
     struct otel_metric metrics[3];
     struct otel_scope_metrics scope;
     struct otel_metrics all;
@@ -314,8 +335,10 @@ struct full_page {
 static void full_page_init(struct full_page *full) {
     full->attribute = otel_attribute("service.name", otel_str("thermograph"));
     full->resource = (struct otel_resource){.attributes = &full->attribute, .n_attributes = 1};
-    full->point = histogram_point(full_counts, 0.7);
-    full->metrics[0] = histogram_metric(&full->point);
+    full->points[0] = full->points[1] = histogram_point(full_counts, 0.7);
+    full->points[1].n_attributes = 0;
+    full->metrics[0] = histogram_metric(full->points);
+    full->metrics[0].n_points = 2;
     full->metrics[1] = integer_metric("readings", OTEL_COUNTER);
     full->metrics[2] = integer_metric("sensors", OTEL_GAUGE);
     full->scope = (struct otel_scope_metrics){&grpc_scope, full->metrics, 3};
@@ -399,6 +422,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_measured_is_an_empty_page),
         cmocka_unit_test(test_one_name_in_two_scopes_is_one_family),
         cmocka_unit_test(test_of_two_that_become_one_the_first_stays),
+        cmocka_unit_test(test_of_two_series_that_become_one_the_first_stays),
         cmocka_unit_test(test_a_name_like_a_sample_stays_where_there_is_none),
         cmocka_unit_test(test_a_page_that_does_not_fit_says_so),
         cmocka_unit_test(test_every_allocation_may_fail),
