@@ -9,6 +9,17 @@
 /* Series of an instrument, the overflow series included (Metrics SDK, cardinality limits). */
 #define OTEL_MAX_SERIES 2000
 
+/* Bounds of a histogram: each is a word a series and thread, and twice the buckets of an
+ * exponential histogram of the specification's size. */
+#define OTEL_MAX_BOUNDS 320
+
+/* Memory for what one thread has measured. What does not fit is counted all the same, under a lock:
+ * 16 MiB are the counters of 200,000 series, or 50,000 histograms. */
+#define OTEL_MAX_THREAD_CELL_BYTES (16u << 20)
+
+/* Meters of an SDK: a program that makes them in a loop is stopped here. */
+#define OTEL_MAX_METERS 1000
+
 /* Instruments of a meter: a program that makes them in a loop is stopped here. */
 #define OTEL_MAX_INSTRUMENTS 1000
 

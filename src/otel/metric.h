@@ -38,26 +38,35 @@ struct otel_instrument_options {
 };
 
 /*
- * Makes an instrument, or gives the one of that name, if kind, unit and value type are the same.
- * All texts and bounds are copied. 0; -EINVAL: the name or unit is not valid, or another instrument
- * has the name (`*instrument` is NULL then, and may be used all the same); -ENOMEM. `*instrument`
- * lives as long as the meter.
+ * Makes an instrument, or gives the one of that name (in whatever case), if kind, unit and value
+ * type are the same. All texts and bounds are copied. 0; -EINVAL: the name or unit is not valid, or
+ * another instrument has the name; -ENOBUFS: there are OTEL_MAX_INSTRUMENTS; -ENOMEM. Then
+ * `*instrument` is NULL, and may be used all the same. It lives as long as the meter.
+ *
+ * Bounds that do not ascend are logged, and the default ones are taken.
  */
 MUST_USE int otel_instrument_new(struct otel_meter *meter,
                                  const struct otel_instrument_options *options,
                                  struct otel_instrument **instrument);
 
 /* The series with these attributes, in whatever order; the overflow series at the limit; NULL
- * without memory. Lives as long as the meter. Not for hot paths. */
+ * without memory. Lives as long as the meter, and is exported from its first measurement on. Not
+ * for hot paths. */
 struct otel_series *otel_series_of(struct otel_instrument *instrument,
                                    const struct otel_attribute *attributes, size_t n_attributes);
 
-/* Counters: adds. A negative or not finite value for a counter that only grows is ignored. */
+/*
+ * Of each pair the first is for integers, the second for numbers. An instrument of numbers takes
+ * integers too; whatever else does not fit the instrument is ignored, as are values that are not
+ * finite.
+ */
+
+/* Counters: adds. A negative value for a counter that only grows is ignored. */
 void otel_series_add(struct otel_series *series, int64_t value);
 void otel_series_add_number(struct otel_series *series, double value);
 
 /*
- * Histograms: records; not finite values are ignored. The sampled span of `context` (NULL:
+ * Histograms: records. The sampled span of `context` (NULL:
  * otel_context_current()) becomes the exemplar of the value's bucket.
  */
 void otel_series_record(struct otel_series *series, double value,
@@ -75,6 +84,8 @@ struct otel_observations;
  * `observe` runs at each collection, on the thread that collects, and reports what is then, with
  * otel_observe(): of counters the total, not what was added. Series that it does not report are not
  * exported. Instruments that are observed are not measured in any other way. 0 or -ENOMEM.
+ *
+ * It may do all that metric.h has but for these two.
  */
 MUST_USE int otel_meter_observe(struct otel_meter *meter,
                                 void (*observe)(void *user, struct otel_observations *out),
@@ -84,6 +95,7 @@ MUST_USE int otel_meter_observe(struct otel_meter *meter,
 void otel_meter_forget(struct otel_meter *meter,
                        void (*observe)(void *user, struct otel_observations *out), void *user);
 
+/* Of the same attributes the last value counts. Histograms are not observed. */
 void otel_observe(struct otel_observations *out, struct otel_instrument *instrument, int64_t value,
                   const struct otel_attribute *attributes, size_t n_attributes);
 void otel_observe_number(struct otel_observations *out, struct otel_instrument *instrument,
