@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "otel/limits.h"
+#include "otel/metering.h"
 #include "unit.h"
 
 #define START_NS UINT64_C(1700000000000000000)
@@ -31,11 +33,11 @@ static struct otel_metric integer_metric(const char *name, enum otel_instrument_
                                 .n_points = 1};
 }
 
-/* Of up to eight metrics; gives a text that the caller frees. */
+/* A text that the caller frees. */
 static char *page_of(const struct otel_metrics *metrics, enum prometheus_format format,
                      struct prometheus_clashes *clashes) {
     struct buf page;
-    buf_init(&page, 1 << 16);
+    buf_init(&page, 1 << 20);
     assert_int_equal(prometheus_write(metrics, format, &page, clashes), 0);
     struct bytes bytes = buf_bytes(&page);
     char *text = mem_copy_text((const char *)bytes.data, bytes.len);
@@ -390,23 +392,74 @@ static void promtool_path(char *path, size_t cap) {
         snprintf(path, cap, "%s/.cache/thermograph-peers/promtool", getenv("HOME"));
 }
 
-static void test_promtool_accepts_the_page(void **state) {
-    struct full_page full;
+/* Skips the test where promtool is missing. */
+static void assert_promtool_accepts(const struct otel_metrics *metrics) {
     struct prometheus_clashes clashes;
     char path[512], command[600];
-    (void)state;
     promtool_path(path, sizeof(path));
     if (access(path, X_OK)) {
         print_message("promtool is not there (tools/install-peers promtool)\n");
         skip();
     }
-    full_page_init(&full);
-    CLEANUP(mem_freep) char *text = page_of(&full.all, PROMETHEUS_TEXT, &clashes);
+    CLEANUP(mem_freep) char *text = page_of(metrics, PROMETHEUS_TEXT, &clashes);
     snprintf(command, sizeof(command), "'%s' check metrics 1>&2", path);
     FILE *promtool = popen(command, "w");
     assert_non_null(promtool);
     assert_true(fputs(text, promtool) >= 0);
     assert_int_equal(pclose(promtool), 0);
+}
+
+static void test_promtool_accepts_the_page(void **state) {
+    struct full_page full;
+    (void)state;
+    full_page_init(&full);
+    assert_promtool_accepts(&full.all);
+}
+
+static struct otel_instrument *instrument(struct otel_meter *meter, const char *name,
+                                          enum otel_instrument_kind kind, const char *unit) {
+    const struct otel_instrument_options options = {.kind = kind,
+                                                    .is_integer = kind != OTEL_HISTOGRAM,
+                                                    .name = name,
+                                                    .unit = unit,
+                                                    .description = "For a test"};
+    struct otel_instrument *made;
+    assert_int_equal(otel_instrument_new(meter, &options, &made), 0);
+    return made;
+}
+
+/* One of each kind, and a counter with more series than it may have. */
+static void measure(struct otel_meter *meter) {
+    struct otel_instrument *counter = instrument(meter, "readings", OTEL_COUNTER, "{reading}");
+    for (int i = 0; i < OTEL_MAX_SERIES + 10; i++) {
+        const struct otel_attribute sensor = otel_attribute("sensor.id", otel_integer(i));
+        otel_series_add(otel_series_of(counter, &sensor, 1), i);
+    }
+    struct otel_instrument *queue = instrument(meter, "queue", OTEL_UP_DOWN_COUNTER, "By");
+    otel_series_add(otel_series_of(queue, NULL, 0), -7);
+    struct otel_instrument *gauge = instrument(meter, "sensors", OTEL_GAUGE, "{sensor}");
+    otel_series_set(otel_series_of(gauge, NULL, 0), 3);
+    struct otel_instrument *duration = instrument(meter, "call.duration", OTEL_HISTOGRAM, "s");
+    otel_series_record(otel_series_of(duration, NULL, 0), 0.25, NULL);
+}
+
+static void test_promtool_accepts_what_was_measured(void **state) {
+    struct otel_resource resource = {0};
+    const struct otel_metering_options options = {.resource = &resource, .start_ns = START_NS};
+    const struct otel_metrics *metrics;
+    struct otel_metering *metering;
+    (void)state;
+    assert_int_equal(otel_metering_new(&options, &metering), 0);
+    measure(otel_metering_meter(metering, &grpc_scope));
+    assert_int_equal(otel_metering_collect(metering, START_NS + 1, &metrics), 0);
+    struct prometheus_clashes clashes;
+    CLEANUP(mem_freep) char *text = page_of(metrics, PROMETHEUS_TEXT, &clashes);
+    assert_int_equal(clashes.n, 0);
+    assert_non_null(strstr(text, "readings_total{otel_metric_overflow=\"true\"," SCOPED "}"));
+    assert_non_null(strstr(text, "queue_bytes{" SCOPED "} -7\n"));
+    assert_promtool_accepts(metrics);
+    otel_metering_end(metering);
+    otel_metering_free(metering);
 }
 
 int main(void) {
@@ -427,6 +480,7 @@ int main(void) {
         cmocka_unit_test(test_a_page_that_does_not_fit_says_so),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_promtool_accepts_the_page),
+        cmocka_unit_test(test_promtool_accepts_what_was_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
