@@ -4,6 +4,7 @@ import concurrent.futures
 import gzip
 import http.client
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -11,7 +12,9 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from program import PATIENCE_S
 from readings import reading
@@ -19,7 +22,7 @@ from sensor_pb2_grpc import SensorServiceStub
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-MAX_OF_ONE = 32
+MAX_OF_ONE, MAX = 32, 64
 
 
 class Admin:
@@ -37,8 +40,8 @@ class Admin:
         connection.close()
         return answer
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+    def connect(self, source="127.0.0.1"):
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_S, (source, 0))
 
     def say(self, data):
         """Bytes as they are; gives all that comes until the other side closes."""
@@ -132,7 +135,8 @@ def test_promtool_accepts_the_metrics(admin, promtool):
 def test_metrics_come_as_openmetrics_to_who_wants_it(admin):
     page = metrics(admin, accept=f"{OPENMETRICS};q=0.8, text/plain;q=0.5")
     assert page.getheader("content-type") == f"{OPENMETRICS}; charset=utf-8"
-    assert page.text.endswith(b"\n# EOF\n")
+    families = {family.name: family.type for family in text_string_to_metric_families(page.text.decode())}
+    assert families["target"] == "info"
     page = metrics(admin, accept=f"{OPENMETRICS};q=0.5, text/plain;q=0.8")
     assert page.getheader("content-type").startswith("text/plain")
 
@@ -219,6 +223,18 @@ def test_connections_of_one_are_bounded(admin):
         raw.close()
 
 
+def test_connections_of_all_are_bounded(admin):
+    held = [admin.connect(f"127.0.0.{2 + i // MAX_OF_ONE}") for i in range(MAX)]
+    for raw in held:
+        raw.sendall(REQUEST)
+        assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+    with admin.connect() as one_more:
+        assert everything(one_more) == b""
+    admin.server.wait_for(r"127\.0\.0\.1:\d+ was turned away: too many connections to the admin port")
+    for raw in held:
+        raw.close()
+
+
 def drip(admin, data):
     """A byte at a time, for as long as the other side takes them. Gives the seconds, and what came."""
     started = time.monotonic()
@@ -288,6 +304,16 @@ def test_it_says_that_the_server_is_stopping_and_lives_till_the_end(start, conne
     may_end.set()
     list(running)
     assert server.end() == 0
+
+
+def test_a_server_whose_store_has_failed_lives_and_is_not_ready(admin, connect):
+    resource.prlimit(admin.server.process.pid, resource.RLIMIT_FSIZE, (1, 1))  # as good as a full disk
+    with pytest.raises(grpc.RpcError) as refusal:
+        SensorServiceStub(connect(admin.server)).SendSingleReading(reading())
+    assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+    answer = admin.ask("/readyz")
+    assert answer.status == 503 and answer.text.startswith(b"the store has failed: ")
+    assert admin.ask("/healthz").status == 200
 
 
 def test_open_connections_do_not_hold_the_end_up(admin):
