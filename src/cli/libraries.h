@@ -8,7 +8,13 @@ struct library {
     const char *version;
 };
 
-#define N_LIBRARIES 5
+#define N_LIBRARIES 6
 
 /* Texts that live as long as the program. */
 void libraries_list(struct library libraries[N_LIBRARIES]);
+
+/* The program's version and theirs, a line each. */
+struct libraries_text {
+    char text[512];
+};
+struct libraries_text libraries_text(void);

@@ -84,6 +84,15 @@ static const struct option_info table[N_OPTIONS] = {
     [OPTION_ALLOW_PLAINTEXT] =
         {"allow-plaintext-from-network", 0, NULL,
          .help = "Serve without TLS on an address that other machines can reach"},
+    [OPTION_ADMIN] =
+        {"admin", 0, "HOST:PORT|none",
+         .help = "Address of the admin port: /metrics for Prometheus, /healthz, /readyz, /version, "
+                 "without TLS and tokens (default: none; with OTEL_METRICS_EXPORTER=prometheus "
+                 "127.0.0.1:9464)"},
+    [OPTION_METRICS_SENSORS] =
+        {"metrics-sensors", 0, "GLOB",
+         .help = "Sensors whose temperatures are metrics, such as `boiler-*' (default: all, as "
+                 "long as there are not more than 500)"},
 
     /* readings */
     [OPTION_TIME] = {"time", 0, "TIME", .help = "Time of the reading (default: now)"},

@@ -6,6 +6,9 @@
  *     STARTING -> SERVING -> DRAINING -> over
  *                  SIGTERM    a second signal hurries
  *
+ * The admin port, if there is one, opens after the listeners and closes before all else: it is
+ * there while the server drains, and says so.
+ *
  * SIGTERM and SIGINT: health says NOT_SERVING, running calls may finish for --drain-timeout, then
  * the store ends. SIGHUP and a change of the tokens' file read the tokens again. Whatever keeps the
  * server from starting is one line.
@@ -35,6 +38,7 @@
 #include "store/durable.h"
 #include "store/memory.h"
 #include "store/store.h"
+#include "web/admin.h"
 
 enum {
     TOKENS_WATCH_MS = 1000,
@@ -51,7 +55,7 @@ enum serve_state {
 
 struct serve {
     struct serve_settings settings;
-    enum serve_state state;
+    _Atomic enum serve_state state; /* the main thread sets it, the admin port's reads it */
     bool has_loop;
     struct net_loop loop;
     SSL_CTX *tls;
@@ -62,6 +66,8 @@ struct serve {
     const char *service_names[N_SERVICES]; /* borrowed by health and reflection */
     struct grpc_reflection *reflection;
     struct grpc_server *server;
+    struct libraries_text version; /* borrowed by the admin port */
+    struct admin *admin;
     bool is_watching; /* the two that follow */
     struct signals signals;
     uv_fs_poll_t tokens_watch;
@@ -176,6 +182,41 @@ static int open_listeners(struct serve *serve, struct err_text *why) {
     return r;
 }
 
+/* Nothing is measured. */
+static int collect_nothing(void *user,
+                           void (*use)(void *use_user, const struct otel_metrics *metrics),
+                           void *use_user) {
+    (void)user;
+    (void)use;
+    (void)use_user;
+    return 0;
+}
+
+/* On the admin port's thread. */
+static const char *why_not_ready(void *user) {
+    struct serve *serve = user;
+    if (serve->has_store_failed)
+        return "the store has failed: readings are refused, and the log says why";
+    if (serve->state == SERVE_STARTING)
+        return "starting";
+    return serve->state == SERVE_DRAINING ? "stopping: only running calls may finish" : NULL;
+}
+
+static int open_admin(struct serve *serve, struct err_text *why) {
+    if (!serve->settings.has_admin)
+        return 0;
+    serve->version = libraries_text();
+    const struct admin_options options = {
+        .address = serve->settings.admin,
+        .address_option = "--admin",
+        .sources = {.collect = collect_nothing,
+                    .why_not_ready = why_not_ready,
+                    .user = serve,
+                    .version = serve->version.text},
+    };
+    return admin_open(&options, &serve->admin, why);
+}
+
 static int open_loop(struct serve *serve, struct err_text *why) {
     int r = net_loop_init(&serve->loop, NULL, NULL);
     serve->has_loop = r == 0;
@@ -192,7 +233,7 @@ typedef int (*open_fn)(struct serve *serve, struct err_text *why);
 static int open_all(struct serve *serve, struct err_text *why) {
     static const open_fn parts[] = {
         open_tls,    open_loop,      open_store, open_collector, open_health_and_reflection,
-        open_server, open_listeners,
+        open_server, open_listeners, open_admin,
     };
     int r = 0;
     for (size_t i = 0; i < ARRAY_LEN(parts) && r == 0; i++)
@@ -216,6 +257,7 @@ static void unwatch_world(struct serve *serve) {
 }
 
 static void serve_close(struct serve *serve) {
+    admin_close(serve->admin);
     unwatch_world(serve);
     if (serve->has_loop)
         net_loop_close(&serve->loop);
@@ -316,6 +358,18 @@ static void say_libraries(void) {
              libraries[2].version);
 }
 
+/* `127.0.0.1:9464` */
+struct address_text {
+    char text[sizeof(((struct net_address *)NULL)->host) + 10];
+};
+
+static struct address_text format_address(const struct net_address *address, uint16_t port) {
+    struct address_text out;
+    bool is_v6 = strchr(address->host, ':');
+    snprintf(out.text, sizeof(out.text), is_v6 ? "[%s]:%u" : "%s:%u", address->host, port);
+    return out;
+}
+
 static void say_warnings(const struct serve_settings *settings) {
     struct stat stat_of_tokens;
     if (!settings->cert)
@@ -325,6 +379,9 @@ static void say_warnings(const struct serve_settings *settings) {
     else if (stat(settings->tokens, &stat_of_tokens) == 0 && (stat_of_tokens.st_mode & S_IROTH))
         log_warn("%s can be read by every user here; run: chmod 600 %s", settings->tokens,
                  settings->tokens);
+    if (settings->has_admin && !net_address_is_loopback(&settings->admin))
+        log_warn("other machines can reach the admin port, which has neither TLS nor tokens: "
+                 "anyone there may read metrics, sensors' names and temperatures among them");
 }
 
 /* `127.0.0.1:50051, [::1]:50051` */
@@ -333,9 +390,8 @@ static void format_addresses(const struct serve *serve, char *out, size_t cap) {
     out[0] = '\0';
     for (size_t i = 0; i < serve->settings.n_addresses && n < cap; i++) {
         const struct net_address *address = &serve->settings.addresses[i];
-        bool is_v6 = strchr(address->host, ':');
-        n += (size_t)snprintf(out + n, cap - n, is_v6 ? "%s[%s]:%u" : "%s%s:%u", i ? ", " : "",
-                              address->host, grpc_server_port(serve->server, i));
+        n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? ", " : "",
+                              format_address(address, grpc_server_port(serve->server, i)).text);
     }
 }
 
@@ -347,6 +403,9 @@ static void say_serving(const struct serve *serve) {
              settings->cert ? "TLS" : "plaintext", settings->tokens ? "tokens from " : "no tokens",
              settings->tokens ? settings->tokens : "", settings->n_workers,
              settings->n_workers == 1 ? "" : "s", settings->data ? settings->data : "memory");
+    if (serve->admin)
+        log_info("admin port on %s",
+                 format_address(&settings->admin, admin_port(serve->admin)).text);
 }
 
 /* ---- the verb ---- */
@@ -387,9 +446,13 @@ static int run(const struct options *options) {
 }
 
 static const enum option_id serve_options[] = {
-    OPTION_LISTEN,     OPTION_CERT,          OPTION_KEY,          OPTION_TOKENS,
-    OPTION_DATA,       OPTION_WORKERS,       OPTION_MEMORY_LIMIT, OPTION_JOURNAL_LIMIT,
-    OPTION_MAX_FUTURE, OPTION_DRAIN_TIMEOUT, OPTION_ALLOW_ANYONE, OPTION_ALLOW_PLAINTEXT,
+    OPTION_LISTEN,       OPTION_CERT,
+    OPTION_KEY,          OPTION_TOKENS,
+    OPTION_DATA,         OPTION_WORKERS,
+    OPTION_MEMORY_LIMIT, OPTION_JOURNAL_LIMIT,
+    OPTION_MAX_FUTURE,   OPTION_DRAIN_TIMEOUT,
+    OPTION_ALLOW_ANYONE, OPTION_ALLOW_PLAINTEXT,
+    OPTION_ADMIN,        OPTION_METRICS_SENSORS,
 };
 
 const struct verb verb_serve = {

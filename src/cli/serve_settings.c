@@ -5,11 +5,15 @@
  */
 #include "cli/serve_settings.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <uv.h>
 
 #include "base/clock.h"
 #include "store/limits.h"
+
+/* Where OpenTelemetry has the metrics for Prometheus. */
+#define ADMIN_DEFAULT_PORT 9464
 
 /* A time further ahead is no clock that is wrong but an option that is. */
 #define MAX_FUTURE_LIMIT_S (100 * 366 * UINT64_C(86400))
@@ -88,6 +92,17 @@ static int read_data(const struct options *options, struct serve_settings *setti
     return options_blame(options, OPTION_DATA, why);
 }
 
+static int read_admin(const struct options *options, struct serve_settings *settings,
+                      struct err_text *why) {
+    const char *admin = options_text(options, OPTION_ADMIN);
+    if (!admin || strcmp(admin, "none") == 0)
+        return 0;
+    settings->has_admin = true;
+    if (net_address_parse(admin, ADMIN_DEFAULT_PORT, &settings->admin, why))
+        return options_blame(options, OPTION_ADMIN, why);
+    return 0;
+}
+
 static int check_tls(const struct options *options, const struct serve_settings *settings,
                      struct err_text *why) {
     bool allows_plaintext = false;
@@ -136,6 +151,7 @@ int serve_settings_read(const struct options *options, struct serve_settings *se
         .cert = options_text(options, OPTION_CERT),
         .key = options_text(options, OPTION_KEY),
         .tokens = options_text(options, OPTION_TOKENS),
+        .metrics_sensors = options_text(options, OPTION_METRICS_SENSORS),
     };
     int r = read_addresses(options, settings, why);
     if (r == 0)
@@ -143,6 +159,18 @@ int serve_settings_read(const struct options *options, struct serve_settings *se
     if (r == 0)
         r = read_data(options, settings, why);
     if (r == 0)
+        r = read_admin(options, settings, why);
+    if (r == 0)
         r = check_tls(options, settings, why);
     return r ? r : check_tokens(options, settings, why);
+}
+
+void serve_settings_take_prometheus(struct serve_settings *settings, const struct options *options,
+                                    const struct otel_settings *otel) {
+    if (otel->exporters[OTEL_METRICS] != OTEL_EXPORT_PROMETHEUS ||
+        options_given(options, OPTION_ADMIN))
+        return;
+    settings->has_admin = true;
+    settings->admin.port = otel->prometheus_port;
+    snprintf(settings->admin.host, sizeof(settings->admin.host), "%s", otel->prometheus_host);
 }

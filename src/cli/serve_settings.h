@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/options.h"
 #include "net/address.h"
+#include "otel/settings.h"
 
 /* What a server is told by its options, checked before anything is opened. */
 
@@ -23,8 +24,20 @@ struct serve_settings {
     uint64_t journal_limit_bytes;
     uint64_t max_future_s;
     uint64_t drain_timeout_ns;
+    bool has_admin; /* the admin port is to be opened, on `admin` */
+    struct net_address admin;
+    const char *metrics_sensors; /* a glob; NULL: all, if they are not too many */
 };
 
 /* Borrows from the options. 0, or -EINVAL with words. */
 MUST_USE int serve_settings_read(const struct options *options, struct serve_settings *settings,
                                  struct err_text *why);
+
+/*
+ * What the variables of OpenTelemetry say about the admin port: with OTEL_METRICS_EXPORTER of
+ * `prometheus` it is opened on OTEL_EXPORTER_PROMETHEUS_HOST and _PORT, unless --admin was given,
+ * `none` too. After serve_settings_read() and otel_settings_read(), before the server is put
+ * together.
+ */
+void serve_settings_take_prometheus(struct serve_settings *settings, const struct options *options,
+                                    const struct otel_settings *otel);

@@ -6,11 +6,7 @@
 #include "cli/verb.h"
 
 static int run(const struct options *options) {
-    struct library libraries[N_LIBRARIES];
-    libraries_list(libraries);
-    printf("thermograph %s\n", THERMOGRAPH_VERSION);
-    for (size_t i = 0; i < N_LIBRARIES; i++)
-        printf("%s %s\n", libraries[i].name, libraries[i].version);
+    printf("%s", libraries_text().text);
     return finish_output(options, EXIT_OK);
 }
 

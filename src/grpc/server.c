@@ -215,7 +215,7 @@ int grpc_server_listen(struct grpc_server *server, const struct net_address *add
         return -ENOMEM;
     }
     listen->server = server;
-    struct net_acceptor acceptor = {on_accepted, listen, on_limit_hit};
+    struct net_acceptor acceptor = {on_accepted, listen, "--listen", on_limit_hit};
     int r = net_listener_open(server->loop, address, acceptor, &listen->listener, why);
     if (r) {
         mem_free(listen);

@@ -179,16 +179,17 @@ static bool listener_has_before(struct addrinfo *first, const struct addrinfo *a
     return false;
 }
 
-static int listener_fail(const struct net_address *address, int r, struct err_text *why) {
+static int listener_fail(const struct net_address *address, const char *option, int r,
+                         struct err_text *why) {
     const char *host = address->host[0] ? address->host : "any address";
     if (r == -EADDRINUSE)
-        err_say(why, "port %u on %s is in use by another program: choose another with --listen",
-                address->port, host);
+        err_say(why, "port %u on %s is in use by another program: choose another with %s",
+                address->port, host, option);
     else if (r == -EACCES)
-        err_say(why, "port %u on %s is for root only: choose one from 1024 on with --listen",
-                address->port, host);
+        err_say(why, "port %u on %s is for root only: choose one from 1024 on with %s",
+                address->port, host, option);
     else if (r == -EADDRNOTAVAIL)
-        err_say(why, "%s is no address of this machine: choose another with --listen", host);
+        err_say(why, "%s is no address of this machine: choose another with %s", host, option);
     else
         err_say(why, "cannot listen on port %u of %s: %s", address->port, host, strerror(-r));
     return err_trace(r);
@@ -230,7 +231,7 @@ int net_listener_open(struct net_loop *loop, const struct net_address *address,
     struct net_listener *listener = mem_new(struct net_listener);
     if (!listener) {
         freeaddrinfo(found);
-        return listener_fail(address, -ENOMEM, why);
+        return listener_fail(address, acceptor.option, -ENOMEM, why);
     }
     *listener = (struct net_listener){
         .loop = loop, .acceptor = acceptor, .port = address->port, .n_handles = 1};
@@ -239,7 +240,7 @@ int net_listener_open(struct net_loop *loop, const struct net_address *address,
     freeaddrinfo(found);
     if (r) {
         net_listener_close(listener);
-        return listener_fail(address, r, why);
+        return listener_fail(address, acceptor.option, r, why);
     }
     *opened = listener;
     return 0;

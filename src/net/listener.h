@@ -15,6 +15,7 @@ struct net_listener;
 struct net_acceptor {
     void (*accepted)(void *user, int fd);
     void *user;
+    const char *option; /* what chooses the address, for words of an error: `--listen` */
     void (*limit_hit)(void *user, const char *limit); /* as in net_conn_ops; may be NULL */
 };
 

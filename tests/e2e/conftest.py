@@ -145,11 +145,20 @@ def start_program():
         each.kill()
 
 
+def peer(name):
+    """A program's path; tests that need it are skipped by name where it cannot be built."""
+    folder = os.environ.get("PEERS_BIN") or pathlib.Path.home() / ".cache/thermograph-peers"
+    path = pathlib.Path(folder) / name
+    if not path.exists():
+        pytest.skip(f"{name} is not there (tools/install-peers {name})")
+    return path
+
+
 @pytest.fixture(scope="session")
 def grpcurl():
-    """The program's path; tests that need it are skipped by name where it cannot be built."""
-    folder = os.environ.get("PEERS_BIN") or pathlib.Path.home() / ".cache/thermograph-peers"
-    path = pathlib.Path(folder) / "grpcurl"
-    if not path.exists():
-        pytest.skip("grpcurl is not there (tools/install-peers grpcurl)")
-    return path
+    return peer("grpcurl")
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    return peer("promtool")

@@ -705,6 +705,10 @@ def test_port_in_use(row, plain_server):
         row, "--data", "none", "--allow-anyone", listen=["127.0.0.1:0", plain_server.address])
 
 
+def test_admin_port_in_use(row, plain_server):
+    does_not_start(row, "--data", "none", "--allow-anyone", "--admin", plain_server.address)
+
+
 def test_plaintext_to_the_network(row):
     does_not_start(row, "--data", "none", "--allow-anyone", listen=["0.0.0.0:0"])
 

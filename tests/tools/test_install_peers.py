@@ -7,10 +7,14 @@ import subprocess
 import pytest
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/install-peers"
+PEERS = ["grpcurl", "promtool"]
 GO = """#!/bin/sh
 case $1 in
 env) echo "$GO_VERSION" ;;
-install) echo "#!/bin/sh" >"$GOBIN/grpcurl" && chmod +x "$GOBIN/grpcurl" ;;
+install)
+  for source; do :; done
+  name=$(basename "${source%@*}")
+  echo "#!/bin/sh" >"$GOBIN/$name" && chmod +x "$GOBIN/$name" ;;
 esac
 """
 
@@ -31,16 +35,18 @@ def install(tmp_path):
 def test_without_a_name_it_builds_all_and_says_where_they_are(install, tmp_path):
     done = install()
     assert done.returncode == 0, done.stderr
-    assert f"made {tmp_path}/peers/grpcurl\n" in done.stdout
+    for name in PEERS:
+        assert f"made {tmp_path}/peers/{name}\n" in done.stdout
     assert f'export PATH="$PATH:{tmp_path}/peers"' in done.stdout
     again = install(more_path=f":{tmp_path}/peers")
-    assert again.stdout == f"install-peers: {tmp_path}/peers/grpcurl is there already\n"
+    assert again.stdout == "".join(
+        f"install-peers: {tmp_path}/peers/{name} is there already\n" for name in PEERS)
 
 
 def test_help_names_what_there_is_and_where_it_goes(install, tmp_path):
     done = install("--help")
     assert done.returncode == 0
-    assert "grpcurl" in done.stdout and "PEERS_BIN" in done.stdout
+    assert "PEERS_BIN" in done.stdout and all(name in done.stdout for name in PEERS)
     assert not (tmp_path / "peers").exists()
 
 

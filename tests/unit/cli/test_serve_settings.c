@@ -159,6 +159,71 @@ static void test_bad_values_are_refused_by_name(void **state) {
     }
 }
 
+static void test_the_admin_port_is_closed_unless_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool has_admin;
+        const char *host;
+        uint16_t port;
+    } samples[] = {
+        {NULL, false, "", 0},
+        {"none", false, "", 0},
+        {"127.0.0.1:1", true, "127.0.0.1", 1},
+        {"[::1]", true, "::1", 9464},
+        {":9000", true, "", 9000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+        const struct setting given[] = {ANYONE, {OPTION_ADMIN, samples[i].text}, {0}};
+        struct options options;
+        struct serve_settings settings;
+        struct err_text why;
+        assert_int_equal(read_settings(given, &options, &settings, &why), 0);
+        assert_int_equal(settings.has_admin, samples[i].has_admin);
+        assert_string_equal(settings.admin.host, samples[i].host);
+        assert_int_equal(settings.admin.port, samples[i].port);
+        options_fini(&options);
+    }
+    const struct setting bad[] = {ANYONE, {OPTION_ADMIN, "127.0.0.1:x"}, {0}};
+    assert_refused(bad, "--admin: ");
+}
+
+static void test_metrics_of_sensors_are_chosen_by_a_pattern(void **state) {
+    (void)state;
+    const struct setting given[] = {ANYONE, {OPTION_METRICS_SENSORS, "boiler-*"}, {0}};
+    struct options options;
+    struct serve_settings settings;
+    struct err_text why;
+    assert_int_equal(read_settings(given, &options, &settings, &why), 0);
+    assert_string_equal(settings.metrics_sensors, "boiler-*");
+    options_fini(&options);
+}
+
+/* With what `--admin` says, or NULL; gives the port, or 0 when it is not opened. */
+static uint16_t port_for(const char *admin, enum otel_exporter_kind exporter) {
+    const struct setting given[] = {ANYONE, {OPTION_ADMIN, admin}, {0}};
+    char host[] = "localhost";
+    const struct otel_settings otel = {
+        .exporters[OTEL_METRICS] = exporter, .prometheus_host = host, .prometheus_port = 9999};
+    struct options options;
+    struct serve_settings settings;
+    struct err_text why;
+    assert_int_equal(read_settings(given, &options, &settings, &why), 0);
+    serve_settings_take_prometheus(&settings, &options, &otel);
+    options_fini(&options);
+    if (settings.has_admin && settings.admin.port == 9999)
+        assert_string_equal(settings.admin.host, "localhost");
+    return settings.has_admin ? settings.admin.port : 0;
+}
+
+static void test_prometheus_as_exporter_opens_the_admin_port(void **state) {
+    (void)state;
+    assert_int_equal(port_for(NULL, OTEL_EXPORT_PROMETHEUS), 9999);
+    assert_int_equal(port_for(NULL, OTEL_EXPORT_OTLP), 0);
+    assert_int_equal(port_for("127.0.0.1:1", OTEL_EXPORT_PROMETHEUS), 1);
+    assert_int_equal(port_for("none", OTEL_EXPORT_PROMETHEUS), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_standard_settings),
@@ -170,6 +235,9 @@ int main(void) {
         cmocka_unit_test(test_certificate_and_key_belong_together),
         cmocka_unit_test(test_where_readings_are_kept_has_to_be_said),
         cmocka_unit_test(test_bad_values_are_refused_by_name),
+        cmocka_unit_test(test_the_admin_port_is_closed_unless_told),
+        cmocka_unit_test(test_metrics_of_sensors_are_chosen_by_a_pattern),
+        cmocka_unit_test(test_prometheus_as_exporter_opens_the_admin_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,7 +261,7 @@ void peer_start(struct peer *peer, uint16_t port) {
     struct err_text why;
     if (!peer->conns.next)
         list_init(&peer->conns);
-    struct net_acceptor acceptor = {.accepted = on_accepted, .user = peer};
+    struct net_acceptor acceptor = {on_accepted, peer, .option = "--listen"};
     if (net_listener_open(peer->loop, &address, acceptor, &peer->listener, &why))
         fail_msg("%s", why.text);
     peer->port = net_listener_port(peer->listener);

@@ -169,7 +169,7 @@ int loopback_setup(void **state) {
     loopback_now_ns = loopback->loop.now_ns;
     loopback->loop.clock = loopback_clock;
     struct net_address any_port = {"127.0.0.1", 0};
-    struct net_acceptor acceptor = {.accepted = loopback_on_accepted, .user = loopback};
+    struct net_acceptor acceptor = {loopback_on_accepted, loopback, .option = "--listen"};
     struct err_text why;
     assert_int_equal(
         net_listener_open(&loopback->loop, &any_port, acceptor, &loopback->listener, &why), 0);

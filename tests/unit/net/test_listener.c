@@ -77,7 +77,7 @@ static int try_listen(const char *host, uint16_t port, struct net_listener **lis
     struct net_address address = {.port = port};
     snprintf(address.host, sizeof(address.host), "%s", host);
     rig.why.text[0] = '\0';
-    struct net_acceptor acceptor = {on_accepted, &rig, on_limit_hit};
+    struct net_acceptor acceptor = {on_accepted, &rig, "--listen", on_limit_hit};
     return net_listener_open(&rig.loop, &address, acceptor, listener, &rig.why);
 }
 
