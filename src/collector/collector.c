@@ -46,6 +46,15 @@ struct store *worker_store(const struct collector_worker *worker) {
     return worker->collector->options.store;
 }
 
+struct collector_telemetry *worker_telemetry(const struct collector_worker *worker) {
+    return worker->collector->options.telemetry;
+}
+
+struct otel_span *worker_span(const struct collector_worker *worker, const struct grpc_call *call) {
+    const struct collector_options *options = &worker->collector->options;
+    return options->span_of_call ? options->span_of_call(call) : NULL;
+}
+
 uint64_t worker_started_at_ns(const struct collector_worker *worker) {
     return worker->collector->started_at_ns;
 }

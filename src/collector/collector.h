@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "collector/telemetry.h"
 #include "collector/tokens.h"
 #include "grpc/server.h"
 #include "store/store.h"
@@ -11,10 +12,13 @@
 struct collector;
 
 struct collector_options {
-    struct store *store;             /* borrowed */
-    const char *tokens_file;         /* NULL: anyone may do anything */
-    uint64_t max_future_s;           /* how far ahead of our clock a reading's time may be */
-    uint64_t (*wall_clock_ns)(void); /* NULL: clock_wall_ns() */
+    struct store *store;                   /* borrowed */
+    const char *tokens_file;               /* NULL: anyone may do anything */
+    uint64_t max_future_s;                 /* how far ahead of our clock a reading's time may be */
+    uint64_t (*wall_clock_ns)(void);       /* NULL: clock_wall_ns() */
+    struct collector_telemetry *telemetry; /* borrowed; NULL: none */
+    /* The span of a call, for what the collector adds to it. NULL: there are none. */
+    struct otel_span *(*span_of_call)(const struct grpc_call *call);
 };
 
 /* 0 or a negated errno with words. */

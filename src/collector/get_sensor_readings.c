@@ -16,6 +16,7 @@
 #include "collector/handlers.h"
 #include "collector/request.h"
 #include "collector/rules.h"
+#include "collector/worker.h"
 #include "grpc/framing.h"
 #include "proto/message.h"
 #include "proto/sensor.pb-c.h"
@@ -39,6 +40,7 @@ struct getting {
     size_t n_page;
     int result;      /* of reading the last page */
     uint64_t n_left; /* of the request's limit */
+    uint64_t n_sent;
 };
 
 static struct getting *getting_of_background(struct background *background) {
@@ -92,7 +94,16 @@ static int getting_send_page(struct getting *getting) {
         r = getting_send_piece(getting, getting->page + i, n);
     }
     getting->n_left -= getting->n_page;
+    getting->n_sent += getting->n_page;
     return r;
+}
+
+static void getting_finish(struct getting *getting) {
+    struct grpc_call *call = getting->background.call;
+    struct otel_span *span = worker_span(grpc_call_worker_state(call), call);
+    if (span)
+        otel_span_set(span, "sensor.readings", otel_integer((int64_t)getting->n_sent));
+    grpc_call_finish(call, GRPC_OK, "%s", "");
 }
 
 /* Sends the page that was read. False: that was the end of the call, which may be gone. */
@@ -104,7 +115,7 @@ static bool getting_take_page(struct getting *getting) {
         background_finish_failed(call, "the readings of this sensor cannot be read",
                                  getting->result);
     else if (getting->n_page == 0)
-        grpc_call_finish(call, GRPC_OK, "%s", "");
+        getting_finish(getting);
     else
         return true;
     return false;
@@ -114,7 +125,7 @@ static bool getting_take_page(struct getting *getting) {
 static bool getting_advance(struct getting *getting) {
     struct grpc_call *call = getting->background.call;
     if (getting->n_left == 0) {
-        grpc_call_finish(call, GRPC_OK, "%s", "");
+        getting_finish(getting);
         return false;
     }
     if (!store_cursor_is_ready(getting->cursor)) {
@@ -140,6 +151,12 @@ static void getting_on_page(struct background *background) {
         getting_continue(getting);
 }
 
+static void name_sensor(struct grpc_call *call, struct bytes id) {
+    struct otel_span *span = worker_span(grpc_call_worker_state(call), call);
+    if (span)
+        otel_span_set(span, "sensor.id", otel_text(id));
+}
+
 static bool getting_check(struct getting *getting, struct grpc_call *call,
                           const SensorRequest *request) {
     struct bytes id = bytes_str(request->sensor_id);
@@ -148,6 +165,7 @@ static bool getting_check(struct getting *getting, struct grpc_call *call,
         grpc_call_finish(call, GRPC_INVALID_ARGUMENT, "%s", why.text);
         return false;
     }
+    name_sensor(call, id);
     if (request->start_time < 0 || request->end_time < 0) {
         grpc_call_finish(call, GRPC_INVALID_ARGUMENT,
                          "start_time, end_time: must not be before 1970-01-01 UTC");
@@ -171,7 +189,7 @@ static void getting_open(struct getting *getting, struct grpc_call *call,
     };
     int r = store_cursor_open(worker_store(worker), &query, &getting->cursor);
     if (r == STORE_E_NO_SENSOR) {
-        grpc_call_finish(call, GRPC_OK, "%s", "");
+        getting_finish(getting);
         return;
     }
     if (r == STORE_E_BUSY) {

@@ -16,3 +16,7 @@
 /* Sensors in one page of ListSensors: a page stays under 300 KB. */
 #define COLLECTOR_PAGE_DEFAULT 100
 #define COLLECTOR_PAGE_MAX     1000
+
+/* Sensors whose latest temperature is a metric each: of a hundred thousand, a monitoring system
+ * would keep a hundred thousand series. --metrics-sensors chooses which. */
+#define COLLECTOR_MAX_MEASURED_SENSORS 500

@@ -26,3 +26,9 @@ int64_t worker_latest_s(struct collector_worker *worker);
 uint64_t worker_started_at_ns(const struct collector_worker *worker);
 
 struct store *worker_store(const struct collector_worker *worker);
+
+/* NULL: none. */
+struct collector_telemetry *worker_telemetry(const struct collector_worker *worker);
+
+/* The call's span; NULL: it has none. */
+struct otel_span *worker_span(const struct collector_worker *worker, const struct grpc_call *call);

@@ -22,6 +22,15 @@ static struct collector_worker *writing_worker(const struct writing *writing) {
     return grpc_call_worker_state(writing->call);
 }
 
+/* NULL: there is none. */
+static struct otel_span *writing_span(const struct writing *writing) {
+    return worker_span(writing_worker(writing), writing->call);
+}
+
+static void writing_count_refused(const struct writing *writing, enum telemetry_refusal reason) {
+    telemetry_refused(worker_telemetry(writing_worker(writing)), reason, 1);
+}
+
 /* The status says what was wrong, where, and what is kept of the call. */
 static void writing_finish_with_verdict(struct writing *writing) {
     if (!writing->is_stream) {
@@ -76,12 +85,20 @@ static void writing_on_refused(struct writing *writing, enum store_refusal reaso
     writing_condemn(writing, writing->accepted, verdict, &why);
 }
 
+static void writing_tell(const struct writing *writing, const struct store_outcome *outcome) {
+    struct otel_span *span = writing_span(writing);
+    telemetry_settled(worker_telemetry(writing_worker(writing)), span, outcome);
+    if (span)
+        otel_span_set(span, "sensor.readings", otel_integer((int64_t)writing->accepted));
+}
+
 static void writing_on_settled(struct store_writer *writer, const struct store_outcome *outcome) {
     struct writing *writing = writing_of_writer(writer);
     struct grpc_call *call = writing->call;
     bool was_last = writer->n_pending == 0; /* below, the call may take more */
     writing->accepted += outcome->accepted;
     writing->duplicates += outcome->duplicates;
+    writing_tell(writing, outcome);
     if (outcome->refused)
         writing_on_refused(writing,
                            outcome->reason); /* first, so that `progress` lets nothing in */
@@ -142,6 +159,13 @@ static enum grpc_status writing_check(struct writing *writing, struct bytes mess
     return rules_check_values(reading, latest_s, why) ? GRPC_INVALID_ARGUMENT : GRPC_OK;
 }
 
+/* A call's span names its first sensor; mostly it has no other. */
+static void writing_name_sensor(const struct writing *writing, struct bytes id) {
+    struct otel_span *span = writing_span(writing);
+    if (span)
+        otel_span_set(span, "sensor.id", otel_text(id));
+}
+
 static int writing_append(struct writing *writing, const struct reading *reading) {
     struct collector_worker *worker = writing_worker(writing);
     bool is_first = writing->writer.n_pending == 0;
@@ -154,13 +178,23 @@ static int writing_append(struct writing *writing, const struct reading *reading
     if (r) {
         struct err_text why;
         err_say(&why, "the server is out of memory");
+        writing_count_refused(writing, TELEMETRY_MEMORY);
         writing_condemn(writing, writing->n_taken, GRPC_RESOURCE_EXHAUSTED, &why);
         return 0;
     }
-    writing->n_taken++;
+    if (writing->n_taken++ == 0)
+        writing_name_sensor(writing, reading->sensor_id);
     if (is_first)
         grpc_call_ref(writing->call); /* until the store has settled all */
     return 0;
+}
+
+/* A reading that breaks a rule, or for whose sensor there is no right. */
+static void writing_refuse(struct writing *writing, enum grpc_status verdict,
+                           const struct err_text *why) {
+    writing_count_refused(writing,
+                          verdict == GRPC_PERMISSION_DENIED ? TELEMETRY_DENIED : TELEMETRY_INVALID);
+    writing_condemn(writing, writing->n_taken, verdict, why);
 }
 
 int writing_take(struct writing *writing, struct bytes message, double *temperature) {
@@ -170,7 +204,7 @@ int writing_take(struct writing *writing, struct bytes message, double *temperat
         return 0;
     enum grpc_status verdict = writing_check(writing, message, &reading, &why);
     if (verdict != GRPC_OK)
-        writing_condemn(writing, writing->n_taken, verdict, &why);
+        writing_refuse(writing, verdict, &why);
     else if (writing_append(writing, &reading))
         return GRPC_E_HOLD;
     if (temperature)
@@ -193,6 +227,7 @@ void writing_break(struct writing *writing, enum grpc_status status, const struc
 void writing_refuse_full(struct writing *writing) {
     struct err_text why;
     list_unlink(&writing->held);
+    writing_count_refused(writing, TELEMETRY_BUSY);
     err_say(&why, "the server has too many readings waiting to be stored; try again shortly");
     writing_condemn(writing, writing->n_taken, GRPC_RESOURCE_EXHAUSTED, &why);
     writing_try_to_end(writing);

@@ -37,6 +37,7 @@ struct store_batch {
     size_t n_items, n_names, n_runs;
     size_t cap; /* of each of the three: there are never more names or runs than items */
     struct buf text;
+    struct store_commit_mark mark; /* of the commit it was in */
 };
 
 void store_batch_init(struct store_batch *batch);

@@ -104,11 +104,12 @@ void store_port_flush(struct store_port *port) {
 }
 
 /* The runs' writers may be gone, or have appended again, when their `settled` returns. */
-static void port_settle(struct store_port *port, const struct store_batch *batch) {
+static void port_settle(struct store_port *port, struct store_batch *batch) {
     port->watermark++;
     assert(port->watermark <= port->ticket);
     for (size_t i = 0; i < batch->n_runs; i++) {
-        const struct store_run *run = &batch->runs[i];
+        struct store_run *run = &batch->runs[i];
+        run->outcome.mark = &batch->mark;
         run->writer->n_pending -= run->n;
         port->n_pending -= run->n;
         run->writer->settled(run->writer, &run->outcome);

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "store/backend.h"
+#include "store/observer.h"
 #include "store/port.h"
 
 struct store {
@@ -25,6 +26,7 @@ struct store {
     struct list ports;
     size_t n_ports;
     struct bell bell;
+    struct store_observer observer;
     pthread_t writer;
     bool is_running;
     _Atomic bool is_stopping;
@@ -61,11 +63,35 @@ int store_port_new(struct store *store, uv_loop_t *loop, store_resumed_fn resume
     return 0;
 }
 
-static uint64_t refused_in(const struct store_batch *batch) {
-    uint64_t n = 0;
-    for (size_t i = 0; i < batch->n_runs; i++)
-        n += batch->runs[i].outcome.refused;
-    return n;
+void store_observe(struct store *store, const struct store_observer *observer) {
+    assert(!store->is_running);
+    store->observer = *observer;
+}
+
+static void add_outcomes(struct store_commit *commit, const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->n_runs; i++) {
+        const struct store_outcome *outcome = &batch->runs[i].outcome;
+        commit->accepted += outcome->accepted;
+        commit->duplicates += outcome->duplicates;
+        commit->refused += outcome->refused;
+    }
+}
+
+static void commit_started(const struct store *store, struct store_commit *commit) {
+    for (size_t i = 0; i < commit->n_batches; i++)
+        commit->n_readings += store->group[i]->n_items;
+    if (store->observer.commit_started)
+        store->observer.commit_started(store->observer.user, commit);
+}
+
+static void commit_ended(struct store *store, struct store_commit *commit) {
+    for (size_t i = 0; i < commit->n_batches; i++) {
+        add_outcomes(commit, store->group[i]);
+        store->group[i]->mark = commit->mark;
+    }
+    store->n_refused += commit->refused;
+    if (store->observer.commit_ended)
+        store->observer.commit_ended(store->observer.user, commit);
 }
 
 /* Commits what waits in the ports. False if nothing did. */
@@ -78,9 +104,10 @@ static bool store_commit_group(struct store *store) {
     }
     if (n == 0)
         return false;
+    struct store_commit commit = {.n_batches = n};
+    commit_started(store, &commit);
     store->backend->ops->commit(store->backend, store->group, n);
-    for (i = 0; i < n; i++)
-        store->n_refused += refused_in(store->group[i]);
+    commit_ended(store, &commit);
     struct store_batch **given = store->group;
     i = 0;
     LIST_FOR_EACH (node, &store->ports) {

@@ -31,6 +31,7 @@
 struct store;
 struct store_port;
 struct store_backend;
+struct store_observer;
 
 enum {
     STORE_E_FULL = 1,      /* the port takes nothing more now; it says so when it does again */
@@ -47,12 +48,19 @@ enum store_refusal {
     STORE_REFUSED_FAILED,  /* the store has failed and takes nothing more */
 };
 
+/* What an observer (store/observer.h) made of a commit, for those whose readings it kept: the store
+ * only carries it. All zero without one. */
+struct store_commit_mark {
+    uint8_t bytes[32];
+};
+
 /* What became of some readings of one writer, in the order in which they were appended. */
 struct store_outcome {
-    uint64_t accepted;         /* kept now, repeats included; these come first */
-    uint64_t duplicates;       /* of these: they had been kept before */
-    uint64_t refused;          /* not kept; all after the writer's first refused one */
-    enum store_refusal reason; /* of the first refused one */
+    uint64_t accepted;                    /* kept now, repeats included; these come first */
+    uint64_t duplicates;                  /* of these: they had been kept before */
+    uint64_t refused;                     /* not kept; all after the writer's first refused one */
+    enum store_refusal reason;            /* of the first refused one */
+    const struct store_commit_mark *mark; /* valid in `settled` */
 };
 
 /*
@@ -72,6 +80,9 @@ struct store_writer {
 
 /* Takes the backend. 0 or a negated errno; on failure the backend is still the caller's. */
 MUST_USE int store_new(struct store **store, struct store_backend *backend);
+
+/* Before store_start(). Copies the observer. */
+void store_observe(struct store *store, const struct store_observer *observer);
 
 /* Starts the writer thread, after all ports are made. 0 or a negated errno. */
 MUST_USE int store_start(struct store *store);
