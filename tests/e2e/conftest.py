@@ -4,7 +4,6 @@
 Python's stubs are made from proto/ before the tests are read, so that these can import them like any
 user's program does.
 """
-import os
 import pathlib
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from grpc_tools import protoc
 
 import program
+from observed import NAMES, Observed
 
 PROTO = program.ROOT / "proto"
 STUBS = pathlib.Path(tempfile.mkdtemp(prefix="thermograph-stubs-"))
@@ -145,20 +145,29 @@ def start_program():
         each.kill()
 
 
-def peer(name):
-    """A program's path; tests that need it are skipped by name where it cannot be built."""
-    folder = os.environ.get("PEERS_BIN") or pathlib.Path.home() / ".cache/thermograph-peers"
-    path = pathlib.Path(folder) / name
-    if not path.exists():
-        pytest.skip(f"{name} is not there (tools/install-peers {name})")
-    return path
+def need_peers(*names):
+    """Tests that need programs of others are skipped, by name, where these cannot be built."""
+    missing = [name for name in names if not (program.PEERS / name).exists()]
+    if missing:
+        pytest.skip(f"missing (tools/install-peers {' '.join(missing)})")
 
 
 @pytest.fixture(scope="session")
 def grpcurl():
-    return peer("grpcurl")
+    need_peers("grpcurl")
+    return program.PEERS / "grpcurl"
 
 
 @pytest.fixture(scope="session")
 def promtool():
-    return peer("promtool")
+    need_peers("promtool")
+    return program.PEERS / "promtool"
+
+
+@pytest.fixture(scope="session")
+def observed(tmp_path_factory):
+    """A Collector with Jaeger and Prometheus behind it, for all tests: use a service name of your own."""
+    need_peers(*NAMES)
+    system = Observed(tmp_path_factory.mktemp("observed"))
+    yield system
+    system.stop()

@@ -14,6 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("THERMOGRAPH_BIN", str(ROOT / "build/thermograph"))
+PEERS = pathlib.Path(os.environ.get("PEERS_BIN") or pathlib.Path.home() / ".cache/thermograph-peers")
 PATIENCE_S = 30  # for what comes at once: sanitizers on a loaded machine are slow
 STOP_S = 2  # what the program promises
 SANITIZER_REPORT = re.compile(

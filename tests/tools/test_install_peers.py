@@ -7,16 +7,18 @@ import subprocess
 import pytest
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/install-peers"
-PEERS = ["grpcurl", "promtool"]
-GO = """#!/bin/sh
+# Makes an empty program where the real one would be: for `install` named after the package, for
+# `build` after -o. The Collector's builder, itself built so, writes a folder with a main.go.
+GO = """#!/bin/bash
+for last; do :; done
 case $1 in
-env) echo "$GO_VERSION" ;;
-install)
-  for source; do :; done
-  name=$(basename "${source%@*}")
-  echo "#!/bin/sh" >"$GOBIN/$name" && chmod +x "$GOBIN/$name" ;;
+env) echo "$GO_VERSION" && exit ;;
+install) last=${last%@*} made=$GOBIN/${last##*/} ;;
+build) while [[ $1 != -o ]]; do shift; done; made=$2 ;;
 esac
+printf '#!/bin/sh\\nmkdir -p build && touch build/main.go\\n' >"$made" && chmod +x "$made"
 """
+NAMES = ["grpcurl", "otelcol", "jaeger-all-in-one", "prometheus", "promtool"]
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def install(tmp_path):
     (tmp_path / "go").write_text(GO)
     (tmp_path / "go").chmod(0o755)
 
-    def run(*arguments, version="go1.24.1", more_path=""):
+    def run(*arguments, version="go1.26.0", more_path=""):
         return subprocess.run(
             [SCRIPT, *arguments], text=True, capture_output=True, check=False,
             env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}{more_path}", "GO_VERSION": version,
@@ -35,21 +37,25 @@ def install(tmp_path):
 def test_without_a_name_it_builds_all_and_says_where_they_are(install, tmp_path):
     done = install()
     assert done.returncode == 0, done.stderr
-    for name in PEERS:
+    for name in NAMES:
         assert f"made {tmp_path}/peers/{name}\n" in done.stdout
+        assert (tmp_path / "peers" / name).exists()
     assert f'export PATH="$PATH:{tmp_path}/peers"' in done.stdout
     again = install(more_path=f":{tmp_path}/peers")
     assert again.stdout == "".join(
-        f"install-peers: {tmp_path}/peers/{name} is there already\n" for name in PEERS)
+        f"install-peers: {tmp_path}/peers/{name} is there already\n" for name in NAMES)
 
 
 def test_help_names_what_there_is_and_where_it_goes(install, tmp_path):
     done = install("--help")
     assert done.returncode == 0
-    assert "PEERS_BIN" in done.stdout and all(name in done.stdout for name in PEERS)
+    for name in [*NAMES, "PEERS_BIN"]:
+        assert name in done.stdout
     assert not (tmp_path / "peers").exists()
 
 
 def test_unknown_names_and_an_old_go_have_a_status_of_their_own(install):
     assert install("nothing").returncode == 2
     assert install("grpcurl", version="go1.19.8").returncode == 3
+    assert install("grpcurl", version="go1.24.0").returncode == 0
+    assert install("otelcol", version="go1.24.0").returncode == 3
