@@ -335,7 +335,8 @@ static int open_loop(struct admin *admin) {
 }
 
 static int listen_and_start(struct admin *admin, struct err_text *why) {
-    const struct net_acceptor acceptor = {on_accepted, admin, admin->options.address_option};
+    const struct net_acceptor acceptor = {
+        .accepted = on_accepted, .user = admin, .option = admin->options.address_option};
     int r =
         net_listener_open(&admin->loop, &admin->options.address, acceptor, &admin->listener, why);
     if (r)

@@ -62,7 +62,8 @@ static void open_bench(struct bench *bench, size_t limit_bytes,
     struct store_backend *memory;
     *bench = (struct bench){.call.writer.settled = on_settled};
     assert_int_equal(uv_loop_init(&bench->loop), 0);
-    assert_int_equal(store_memory_new(limit_bytes, &memory), 0);
+    const struct store_memory_options options = {.limit_bytes = limit_bytes};
+    assert_int_equal(store_memory_new(&options, &memory), 0);
     assert_int_equal(store_new(&bench->store, memory), 0);
     assert_int_equal(store_port_new(bench->store, &bench->loop, on_resumed, NULL, &bench->port), 0);
     if (observer)
