@@ -20,12 +20,12 @@
 
 static int open_shard(struct shard *base) {
     struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
-    blocks_init(&shard->blocks);
+    pool_init(&shard->pool);
     return random_bytes(shard->random.state, sizeof(shard->random.state));
 }
 
 static void close_shard(struct shard *base) {
-    blocks_fini(&CONTAINER_OF(base, struct recorder_shard, shard)->blocks);
+    pool_fini(&CONTAINER_OF(base, struct recorder_shard, shard)->pool);
 }
 
 static void queue_init(struct record_queue *queue, const struct otel_batch_settings *settings) {
@@ -84,7 +84,7 @@ static void *first_piece(struct block *block, size_t size) {
 
 void *record_new(struct recorder *recorder, struct recorder_shard *shard, enum record_kind kind,
                  size_t size) {
-    struct block *block = shard ? blocks_take(&shard->blocks, size) : NULL;
+    struct block *block = shard ? pool_take(&shard->pool, size) : NULL;
     if (!block) {
         recorder_count(recorder, shard, COUNT_NO_ROOM + kind);
         return NULL;
@@ -96,12 +96,12 @@ void *record_new(struct recorder *recorder, struct recorder_shard *shard, enum r
 }
 
 void record_free(struct record *record) {
-    blocks_give_back(record->blocks);
+    pool_give_back(record->blocks);
 }
 
 static bool add_block(struct record *record, size_t size) {
     struct recorder_shard *shard = recorder_mine(record->recorder);
-    struct block *block = shard ? blocks_take(&shard->blocks, size) : NULL;
+    struct block *block = shard ? pool_take(&shard->pool, size) : NULL;
     if (!block)
         return false;
     block->next = record->blocks;
@@ -218,7 +218,7 @@ static bool gather(void *user, struct shard *base) {
     for (unsigned kind = 0; kind < RECORD_KINDS; kind++)
         append_reversed(gathering->ended[kind],
                         atomic_exchange_explicit(&shard->ended[kind], NULL, memory_order_acquire));
-    return is_left && blocks_are_home(&shard->blocks);
+    return is_left && pool_is_home(&shard->pool);
 }
 
 void recorder_gather(struct recorder *recorder, struct record_list *ended[RECORD_KINDS]) {

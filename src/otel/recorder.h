@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/random.h"
-#include "otel/blocks.h"
+#include "otel/pool.h"
 #include "otel/settings.h"
 #include "otel/shards.h"
 
@@ -54,7 +54,7 @@ struct record_list {
 struct recorder_shard {
     struct shard shard;
     struct random random;
-    struct blocks blocks;
+    struct pool pool;
     _Atomic uint64_t counts[RECORD_COUNTS]; /* written by its thread only */
     uint64_t gathered[RECORD_COUNTS];       /* of these; under the shards' lock */
     _Atomic(struct record *) ended[RECORD_KINDS];

@@ -12,11 +12,11 @@
  * that the owner then takes again. The heap is asked only while more is needed than ever before, up
  * to OTEL_MAX_THREAD_BYTES.
  */
-struct blocks;
+struct pool;
 
 struct block {
     struct block *next; /* for whoever holds it */
-    struct blocks *owner;
+    struct pool *owner;
     struct list all;
     unsigned size_class;
     _Alignas(max_align_t) uint8_t memory[];
@@ -24,12 +24,12 @@ struct block {
 
 /* The least is a span with its first half dozen attributes, the largest one a text of 4 MiB. */
 enum {
-    BLOCKS_LEAST = 1024,
-    BLOCKS_CLASSES = 7, /* each four times the one before */
+    POOL_LEAST = 1024,
+    POOL_CLASSES = 7, /* each four times the one before */
 };
 
-struct blocks {
-    struct block *free[BLOCKS_CLASSES];
+struct pool {
+    struct block *free[POOL_CLASSES];
     struct list all;
     size_t n_bytes; /* of all */
     size_t n_taken; /* and not found back yet */
@@ -38,20 +38,20 @@ struct blocks {
     char apart_from_others[64];
 };
 
-void blocks_init(struct blocks *blocks);
+void pool_init(struct pool *pool);
 
 /* Frees all, wherever they are. */
-void blocks_fini(struct blocks *blocks);
+void pool_fini(struct pool *pool);
 
 /* The owner's thread. At least `size` bytes, with `next` NULL; NULL without memory or at the limit.
  */
-struct block *blocks_take(struct blocks *blocks, size_t size);
+struct block *pool_take(struct pool *pool, size_t size);
 
 /* How much a block holds. */
 size_t block_size(const struct block *block);
 
 /* Any thread: a chain of blocks, linked by `next`, whoever their owners are. */
-void blocks_give_back(struct block *chain);
+void pool_give_back(struct block *chain);
 
 /* The owner's thread, or another one when that has ended. All that were taken are back. */
-bool blocks_are_home(struct blocks *blocks);
+bool pool_is_home(struct pool *pool);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "otel/blocks.h"
+#include "otel/pool.h"
 
 #include <pthread.h>
 
@@ -7,19 +7,19 @@
 #include "unit.h"
 
 static int set_up(void **state) {
-    static struct blocks blocks;
-    blocks_init(&blocks);
-    *state = &blocks;
+    static struct pool pool;
+    pool_init(&pool);
+    *state = &pool;
     return 0;
 }
 
 static int tear_down(void **state) {
-    blocks_fini(*state);
+    pool_fini(*state);
     return 0;
 }
 
-static struct block *take(struct blocks *blocks, size_t size) {
-    struct block *block = blocks_take(blocks, size);
+static struct block *take(struct pool *pool, size_t size) {
+    struct block *block = pool_take(pool, size);
     assert_non_null(block);
     assert_null(block->next);
     assert_true(block_size(block) >= size);
@@ -28,7 +28,7 @@ static struct block *take(struct blocks *blocks, size_t size) {
 
 static void test_a_block_that_came_back_is_taken_again(void **state) {
     struct block *block = take(*state, 100);
-    blocks_give_back(block);
+    pool_give_back(block);
     fail_alloc_at(SIZE_MAX);
     assert_ptr_equal(take(*state, 100), block);
     assert_int_equal(fail_alloc_count(), 0);
@@ -37,21 +37,21 @@ static void test_a_block_that_came_back_is_taken_again(void **state) {
 
 static void test_sizes_have_blocks_of_their_own(void **state) {
     struct block *small = take(*state, 1), *large = take(*state, 100000);
-    assert_true(block_size(small) < BLOCKS_LEAST);
-    blocks_give_back(small);
-    blocks_give_back(large);
+    assert_true(block_size(small) < POOL_LEAST);
+    pool_give_back(small);
+    pool_give_back(large);
     assert_ptr_equal(take(*state, 100000), large);
     assert_ptr_equal(take(*state, 1), small);
 }
 
 static void test_what_is_larger_than_the_largest_is_refused(void **state) {
-    assert_null(blocks_take(*state, 4 << 20));
+    assert_null(pool_take(*state, 4 << 20));
     take(*state, (4 << 20) - 256);
 }
 
-static struct block *take_all(struct blocks *blocks, size_t size, size_t *n) {
+static struct block *take_all(struct pool *pool, size_t size, size_t *n) {
     struct block *chain = NULL, *block;
-    for (*n = 0; (block = blocks_take(blocks, size)); ++*n) {
+    for (*n = 0; (block = pool_take(pool, size)); ++*n) {
         block->next = chain;
         chain = block;
     }
@@ -59,42 +59,42 @@ static struct block *take_all(struct blocks *blocks, size_t size, size_t *n) {
 }
 
 static void test_a_thread_has_at_most_its_bytes(void **state) {
-    struct blocks *blocks = *state;
+    struct pool *pool = *state;
     size_t n;
-    struct block *chain = take_all(blocks, 500, &n);
-    assert_int_equal(n, OTEL_MAX_THREAD_BYTES / BLOCKS_LEAST);
-    assert_int_equal(blocks->n_bytes, OTEL_MAX_THREAD_BYTES);
-    blocks_give_back(chain);
-    take(blocks, 500);
+    struct block *chain = take_all(pool, 500, &n);
+    assert_int_equal(n, OTEL_MAX_THREAD_BYTES / POOL_LEAST);
+    assert_int_equal(pool->n_bytes, OTEL_MAX_THREAD_BYTES);
+    pool_give_back(chain);
+    take(pool, 500);
 }
 
 static void test_free_blocks_of_other_sizes_make_room(void **state) {
-    struct blocks *blocks = *state;
+    struct pool *pool = *state;
     size_t n;
-    blocks_give_back(take_all(blocks, 500, &n));
-    assert_true(blocks_are_home(blocks));
-    take(blocks, 3 << 20);
-    assert_true(blocks->n_bytes <= OTEL_MAX_THREAD_BYTES);
+    pool_give_back(take_all(pool, 500, &n));
+    assert_true(pool_is_home(pool));
+    take(pool, 3 << 20);
+    assert_true(pool->n_bytes <= OTEL_MAX_THREAD_BYTES);
 }
 
 static void test_without_memory_there_is_none(void **state) {
     fail_alloc_at(1);
-    assert_null(blocks_take(*state, 100));
+    assert_null(pool_take(*state, 100));
     fail_alloc_off();
     take(*state, 100);
 }
 
 static void test_a_chain_goes_home_to_each_owner(void **state) {
-    struct blocks other;
-    blocks_init(&other);
+    struct pool other;
+    pool_init(&other);
     struct block *a = take(*state, 1), *b = take(&other, 1), *c = take(*state, 1);
     a->next = b;
     b->next = c;
-    assert_false(blocks_are_home(*state));
-    blocks_give_back(a);
-    assert_true(blocks_are_home(*state));
-    assert_true(blocks_are_home(&other));
-    blocks_fini(&other);
+    assert_false(pool_is_home(*state));
+    pool_give_back(a);
+    assert_true(pool_is_home(*state));
+    assert_true(pool_is_home(&other));
+    pool_fini(&other);
 }
 
 /* ---- threads ---- */
@@ -115,7 +115,7 @@ static void *give_back(void *arg) {
         bool is_over = hand->is_over;
         struct block *block = atomic_exchange(&hand->block, NULL);
         if (block)
-            blocks_give_back(block);
+            pool_give_back(block);
         else if (is_over)
             return NULL;
     }
@@ -132,27 +132,27 @@ static void test_others_give_back_while_the_owner_takes(void **state) {
         block->memory[0] = (uint8_t)i;
         struct block *left = atomic_exchange(&hands[i % N_THREADS].block, block);
         if (left)
-            blocks_give_back(left);
+            pool_give_back(left);
     }
     for (int i = 0; i < N_THREADS; i++) {
         hands[i].is_over = true;
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
-    assert_true(blocks_are_home(*state));
+    assert_true(pool_is_home(*state));
 }
 
-#define ON_BLOCKS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ON_POOL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ON_BLOCKS(test_a_block_that_came_back_is_taken_again),
-        ON_BLOCKS(test_sizes_have_blocks_of_their_own),
-        ON_BLOCKS(test_what_is_larger_than_the_largest_is_refused),
-        ON_BLOCKS(test_a_thread_has_at_most_its_bytes),
-        ON_BLOCKS(test_free_blocks_of_other_sizes_make_room),
-        ON_BLOCKS(test_without_memory_there_is_none),
-        ON_BLOCKS(test_a_chain_goes_home_to_each_owner),
-        ON_BLOCKS(test_others_give_back_while_the_owner_takes),
+        ON_POOL(test_a_block_that_came_back_is_taken_again),
+        ON_POOL(test_sizes_have_blocks_of_their_own),
+        ON_POOL(test_what_is_larger_than_the_largest_is_refused),
+        ON_POOL(test_a_thread_has_at_most_its_bytes),
+        ON_POOL(test_free_blocks_of_other_sizes_make_room),
+        ON_POOL(test_without_memory_there_is_none),
+        ON_POOL(test_a_chain_goes_home_to_each_owner),
+        ON_POOL(test_others_give_back_while_the_owner_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
