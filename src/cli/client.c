@@ -228,19 +228,46 @@ static int start_loop(struct client *client) {
     return r;
 }
 
+/* What nobody uses any more, in whatever state it is. */
+static void release(struct client *client) {
+    SSL_CTX_free(client->access.tls);
+    otlp_grpc_client_free(client->calls);
+    telemetry_close(&client->telemetry);
+}
+
+/* 0 or a negated errno with words. */
+static int start_telemetry(struct client *client, struct err_text *why) {
+    int r = telemetry_read(&client->telemetry, why);
+    if (r == 0)
+        r = telemetry_start(&client->telemetry, "thermograph-client", false, why);
+    if (r || !client->telemetry.sdk)
+        return r;
+    const struct otlp_grpc_options options = telemetry_of_calls(&client->telemetry);
+    r = otlp_grpc_client_new(&options, &client->access.address, &client->calls);
+    if (r)
+        err_say(why, "cannot start telemetry: %s", strerror(-r));
+    else
+        client->access.observer = otlp_grpc_client_observer(client->calls);
+    return r;
+}
+
 int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
     struct err_text why;
     client->options = options;
     client->timeout_ns = timeout_ns;
     client->access = (struct grpc_channel_options){0};
+    client->telemetry = (struct telemetry){0};
+    client->calls = NULL;
     int r = read_settings(client, &why);
     if (r)
         return say_unusable(options, r, &why);
-    r = start_loop(client);
+    r = start_telemetry(client, &why);
+    if (r == 0 && (r = start_loop(client)))
+        err_say(&why, "cannot start: %s", strerror(-r));
     if (r == 0)
         return EXIT_OK;
-    SSL_CTX_free(client->access.tls);
-    say_failure(options, "cannot start: %s", strerror(-r));
+    release(client);
+    say_failure(options, "%s", why.text);
     return EXIT_FAILED;
 }
 
@@ -282,6 +309,6 @@ void client_finish(struct client *client, int exit_status) {
 int client_run(struct client *client) {
     net_loop_run(&client->loop);
     net_loop_fini(&client->loop);
-    SSL_CTX_free(client->access.tls);
+    release(client);
     return finish_output(client->options, client->exit_status);
 }

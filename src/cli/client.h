@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "cli/output.h"
+#include "cli/telemetry.h"
 #include "cli/verb.h"
 #include "grpc/channel.h"
 #include "net/loop.h"
@@ -39,6 +40,8 @@ struct client {
     bool is_finished;
     int exit_status;
     struct signals signals;
+    struct telemetry telemetry;
+    struct otlp_grpc_client *calls; /* NULL: nobody watches */
 };
 
 /*

@@ -25,7 +25,7 @@
 #include "base/signals.h"
 #include "cli/client.h"
 #include "cli/libraries.h"
-#include "cli/serve_settings.h"
+#include "cli/serve_telemetry.h"
 #include "cli/verb.h"
 #include "collector/collector.h"
 #include "grpc/health.h"
@@ -59,6 +59,8 @@ struct serve {
     bool has_loop;
     struct net_loop loop;
     SSL_CTX *tls;
+    int64_t expires_at; /* of the certificate, seconds since 1970; 0: there is none */
+    struct serve_telemetry telemetry;
     struct store *store;
     _Atomic bool has_store_failed;
     struct collector *collector;
@@ -83,13 +85,12 @@ static int say_errno(int r, const char *what, struct err_text *why) {
 
 static int open_tls(struct serve *serve, struct err_text *why) {
     const struct serve_settings *settings = &serve->settings;
-    int64_t expires_at;
     if (!settings->cert)
         return 0;
-    int r = net_tls_server_new(settings->cert, settings->key, &serve->tls, &expires_at, why);
+    int r = net_tls_server_new(settings->cert, settings->key, &serve->tls, &serve->expires_at, why);
     if (r)
         return r;
-    int64_t days = (expires_at - (int64_t)(clock_wall_ns() / NS_PER_S)) / 86400;
+    int64_t days = (serve->expires_at - (int64_t)(clock_wall_ns() / NS_PER_S)) / 86400;
     if (days < CERTIFICATE_WARN_DAYS)
         log_warn("the certificate %s expires in %lld days", settings->cert, (long long)days);
     return 0;
@@ -130,11 +131,19 @@ static int open_store(struct serve *serve, struct err_text *why) {
     return say_errno(r, "the store", why);
 }
 
+static int watch_store(struct serve *serve, struct err_text *why) {
+    int r =
+        serve_telemetry_watch(&serve->telemetry, serve->store, &serve->settings, serve->expires_at);
+    return say_errno(r, "telemetry", why);
+}
+
 static int open_collector(struct serve *serve, struct err_text *why) {
     const struct collector_options options = {
         .store = serve->store,
         .tokens_file = serve->settings.tokens,
         .max_future_s = serve->settings.max_future_s,
+        .telemetry = serve->telemetry.readings,
+        .span_of_call = otlp_grpc_call_span,
     };
     return collector_new(&options, &serve->collector, why);
 }
@@ -160,6 +169,7 @@ static int open_server(struct serve *serve, struct err_text *why) {
         .n_workers = serve->settings.n_workers,
         .services = services,
         .n_services = N_SERVICES,
+        .observer = serve_telemetry_observer(&serve->telemetry),
     };
     for (size_t i = 0; i < COLLECTOR_N_SERVICES; i++)
         services[i] = collector_services(serve->collector)[i];
@@ -182,14 +192,11 @@ static int open_listeners(struct serve *serve, struct err_text *why) {
     return r;
 }
 
-/* Nothing is measured. */
-static int collect_nothing(void *user,
-                           void (*use)(void *use_user, const struct otel_metrics *metrics),
-                           void *use_user) {
-    (void)user;
-    (void)use;
-    (void)use_user;
-    return 0;
+/* On the admin port's thread. */
+static int collect(void *user, void (*use)(void *use_user, const struct otel_metrics *metrics),
+                   void *use_user) {
+    struct serve *serve = user;
+    return otel_sdk_collect(serve->telemetry.telemetry.sdk, use, use_user);
 }
 
 /* On the admin port's thread. */
@@ -209,7 +216,8 @@ static int open_admin(struct serve *serve, struct err_text *why) {
     const struct admin_options options = {
         .address = serve->settings.admin,
         .address_option = "--admin",
-        .sources = {.collect = collect_nothing,
+        .sources = {.collect = collect,
+                    .collect_user = serve,
                     .why_not_ready = why_not_ready,
                     .user = serve,
                     .version = serve->version.text},
@@ -232,7 +240,8 @@ typedef int (*open_fn)(struct serve *serve, struct err_text *why);
  */
 static int open_all(struct serve *serve, struct err_text *why) {
     static const open_fn parts[] = {
-        open_tls,    open_loop,      open_store, open_collector, open_health_and_reflection,
+        open_tls,    open_loop,      open_store,
+        watch_store, open_collector, open_health_and_reflection,
         open_server, open_listeners, open_admin,
     };
     int r = 0;
@@ -268,11 +277,13 @@ static void serve_close(struct serve *serve) {
         net_loop_run(&serve->loop);
     grpc_reflection_free(serve->reflection);
     collector_free(serve->collector);
+    serve_telemetry_unwatch(&serve->telemetry);
     store_free(serve->store); /* it may still fail, and then tells health */
     grpc_health_free(serve->health);
     SSL_CTX_free(serve->tls);
     if (serve->has_loop)
         net_loop_fini(&serve->loop);
+    serve_telemetry_close(&serve->telemetry);
 }
 
 /* ---- while it serves ---- */
@@ -436,7 +447,9 @@ static int run(const struct options *options) {
         return say_usage(options, &why);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit (ulimit -f) is a full disk, not the end */
     say_libraries();
-    int r = run_server(&serve, &why);
+    int r = serve_telemetry_open(&serve.telemetry, &serve.settings, options, &why);
+    if (r == 0)
+        r = run_server(&serve, &why);
     if (r)
         log_error("%s", why.text);
     serve_close(&serve);

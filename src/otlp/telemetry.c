@@ -26,6 +26,7 @@
 #include "base/thread.h"
 #include "net/loop.h"
 #include "otel/console.h"
+#include "otel/log_bridge.h"
 #include "otlp/exporter.h"
 #include "otlp/limits.h"
 #include "otlp/sender_grpc.h"
@@ -132,6 +133,7 @@ static void wake(void *user) {
 
 static void *run(void *user) {
     struct otlp_telemetry *telemetry = user;
+    otel_log_bridge_skip_this_thread();
     telemetry_turn(telemetry);
     net_loop_run(&telemetry->loop);
     net_loop_fini(&telemetry->loop);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/telemetry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static const char *variable(const char *name) {
+    return getenv(name);
+}
+
+static int say_why(int r, struct err_text *why) {
+    if (r)
+        err_say(why, "cannot start telemetry: %s", strerror(-r));
+    return r;
+}
+
+int telemetry_read(struct telemetry *telemetry, struct err_text *why) {
+    int r = otel_settings_read(variable, &telemetry->settings);
+    telemetry->has_settings = r == 0;
+    return say_why(r, why);
+}
+
+static bool is_exported(const struct telemetry *telemetry, enum otel_signal signal) {
+    return telemetry->settings.exporters[signal] != OTEL_EXPORT_NONE;
+}
+
+static bool is_any_exported(const struct telemetry *telemetry) {
+    return is_exported(telemetry, OTEL_TRACES) || is_exported(telemetry, OTEL_METRICS) ||
+           is_exported(telemetry, OTEL_LOGS);
+}
+
+static int start_sdk(struct telemetry *telemetry, const char *service) {
+    struct otlp_telemetry_options options = {.settings = &telemetry->settings};
+    const struct otel_resource_options who = {
+        .service_name = service,
+        .service_version = THERMOGRAPH_VERSION,
+        .variable = variable,
+        .root = "",
+    };
+    int r = otel_resource_new(&who, &options.resource);
+    return r ? r : otlp_telemetry_start(&options, &telemetry->otlp);
+}
+
+static void take_parts(struct telemetry *telemetry, bool has_page) {
+    const struct otel_scope scope = {
+        .name = bytes_str("thermograph"),
+        .version = bytes_str(THERMOGRAPH_VERSION),
+    };
+    telemetry->sdk = otlp_telemetry_sdk(telemetry->otlp);
+    telemetry->tracer = otel_sdk_tracer(telemetry->sdk, &scope);
+    if (has_page || is_exported(telemetry, OTEL_METRICS))
+        telemetry->meter = otel_sdk_meter(telemetry->sdk, &scope);
+    if (is_exported(telemetry, OTEL_LOGS))
+        otel_log_bridge_start(&telemetry->bridge, otel_sdk_logger(telemetry->sdk, &scope));
+}
+
+int telemetry_start(struct telemetry *telemetry, const char *service, bool has_page,
+                    struct err_text *why) {
+    if (telemetry->settings.is_disabled || !(has_page || is_any_exported(telemetry)))
+        return 0;
+    log_add_fields(otel_log_fields);
+    int r = start_sdk(telemetry, service);
+    if (r)
+        return say_why(r, why);
+    take_parts(telemetry, has_page);
+    return say_why(otel_process_metrics_open(&telemetry->process, telemetry->meter, ""), why);
+}
+
+struct otlp_grpc_options telemetry_of_calls(const struct telemetry *telemetry) {
+    return (struct otlp_grpc_options){
+        .tracer = telemetry->tracer,
+        .meter = telemetry->meter,
+        .propagators = telemetry->settings.propagators,
+        .max_events = telemetry->settings.span_limits.n_events,
+    };
+}
+
+void telemetry_close(struct telemetry *telemetry) {
+    if (telemetry->process.meter)
+        otel_process_metrics_close(&telemetry->process);
+    if (telemetry->bridge.logger)
+        otel_log_bridge_stop(&telemetry->bridge);
+    otlp_telemetry_stop(telemetry->otlp, TELEMETRY_PATIENCE_NS);
+    if (telemetry->has_settings)
+        otel_settings_fini(&telemetry->settings);
+}
