@@ -31,6 +31,16 @@ static void free_all(struct record_list *list) {
     *list = (struct record_list){0};
 }
 
+/* How many are worth an export before the delay is over; without a delay each one is. */
+static size_t wanted(const struct batches *batches) {
+    return batches->settings.delay_ns ? batches->settings.max_batch : 1;
+}
+
+static uint64_t after_delay(const struct batches *batches, uint64_t now_ns) {
+    uint64_t delay_ns = batches->settings.delay_ns;
+    return delay_ns ? now_ns + delay_ns : UINT64_MAX;
+}
+
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
@@ -44,7 +54,7 @@ int batches_init(struct batches *batches, const struct batches_options *options)
                                 .resource = options->resource,
                                 .changed = options->changed,
                                 .user = options->user};
-    batches->due_ns = options->now_ns + batches->settings.delay_ns;
+    batches->due_ns = after_delay(batches, options->now_ns);
     const struct export_options of_exports = {.signal = signals[options->kind],
                                               .exporter = options->exporter,
                                               .endpoint = options->endpoint,
@@ -55,7 +65,7 @@ int batches_init(struct batches *batches, const struct batches_options *options)
     batches->view = mem_new_array(void *, batches->settings.max_batch);
     if (!batches->view)
         return -ENOMEM;
-    atomic_store(&queue_of(batches)->wake_at, batches->settings.max_batch);
+    atomic_store(&queue_of(batches)->wake_at, wanted(batches));
     return 0;
 }
 
@@ -127,20 +137,20 @@ static void say_overflow(struct batches *batches, uint64_t now_ns) {
 }
 
 static bool is_due(const struct batches *batches) {
-    return batches->n_due > 0 || batches->waiting.n >= batches->settings.max_batch;
+    return batches->n_due > 0 || batches->waiting.n >= wanted(batches);
 }
 
 /* More may have come than a batch while nobody was to be woken for it. */
 static bool is_full(struct batches *batches) {
-    atomic_store(&queue_of(batches)->wake_at, batches->settings.max_batch);
-    return atomic_load(&queue_of(batches)->n) >= batches->settings.max_batch;
+    atomic_store(&queue_of(batches)->wake_at, wanted(batches));
+    return atomic_load(&queue_of(batches)->n) >= wanted(batches);
 }
 
 uint64_t batches_turn(struct batches *batches, uint64_t now_ns) {
     export_check(&batches->export, now_ns);
     if (now_ns >= batches->due_ns) {
         batches->n_due = batches->waiting.n;
-        batches->due_ns = now_ns + batches->settings.delay_ns;
+        batches->due_ns = after_delay(batches, now_ns);
     }
     atomic_store(&queue_of(batches)->wake_at, SIZE_MAX);
     while (!batches->export.is_under_way && is_due(batches))

@@ -97,6 +97,25 @@ test_all_that_waits_when_the_delay_is_over_goes_one_batch_after_the_other(void *
     assert_int_equal(spans_of(fixture)->largest, 4);
 }
 
+/* Neither waits for a batch nor turns all the time. */
+static void test_without_a_delay_each_span_is_worth_an_export(void **state) {
+    struct fixture fixture;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.settings.spans.delay_ns = fixture.settings.logs.delay_ns = 0;
+    fixture_open(&fixture);
+    assert_int_equal(fixture_turn(&fixture), fixture.now_ns + 60 * NS_PER_S); /* the metrics */
+    fixture_spans(&fixture, 1);
+    assert_int_equal(fixture.n_woken, 1);
+    fixture_turn(&fixture);
+    assert_int_equal(spans_of(&fixture)->batch->n, 1);
+    fixture_spans(&fixture, 6);
+    fixture_answer(&fixture, OTEL_TRACES, 0, NULL);
+    fixture_turn(&fixture);
+    assert_int_equal(spans_of(&fixture)->batch->n, 4);
+    fixture_close(&fixture);
+}
+
 static void test_a_flush_ends_though_more_and_more_is_recorded(void **state) {
     struct fixture *fixture = *state;
     fixture_spans(fixture, 3);
@@ -202,6 +221,7 @@ int main(void) {
         ON_SDK(test_nobody_is_woken_while_an_export_is_under_way),
         ON_SDK(test_one_export_is_under_way_at_a_time),
         ON_SDK(test_batches_are_oldest_first_and_no_larger_than_the_most),
+        cmocka_unit_test(test_without_a_delay_each_span_is_worth_an_export),
         ON_SDK(test_all_that_waits_when_the_delay_is_over_goes_one_batch_after_the_other),
         ON_SDK(test_a_flush_ends_though_more_and_more_is_recorded),
         ON_SDK(test_a_flush_waits_for_the_export_under_way),
