@@ -59,6 +59,24 @@ static void test_bad_brackets_are_refused(void **state) {
         assert_is_refused(bad[i], 50051, "is no address: write HOST:PORT, for IPv6 [HOST]:PORT");
 }
 
+static void test_an_address_is_split_in_place(void **state) {
+    (void)state;
+    const char text[] = "[::1]:443, and what is behind it";
+    struct bytes host;
+    uint16_t port;
+    assert_int_equal(net_address_split(bytes_of(text, 9), &host, &port), 0);
+    assert_true(bytes_equal_str(host, "::1"));
+    assert_ptr_equal(host.data, text + 1);
+    assert_int_equal(port, 443);
+    assert_int_equal(net_address_split(bytes_str("cellar"), &host, &port), 0);
+    assert_true(bytes_equal_str(host, "cellar"));
+    assert_int_equal(port, 0);
+    assert_int_equal(net_address_split(bytes_of(NULL, 0), &host, &port), 0);
+    assert_int_equal(host.len, 0);
+    assert_int_equal(net_address_split(bytes_str("h:70000"), &host, &port), -EINVAL);
+    assert_int_equal(net_address_split(bytes_str("[::1"), &host, &port), -EINVAL);
+}
+
 static void test_an_address_of_the_web_is_refused_with_a_hint(void **state) {
     (void)state;
     assert_is_refused("https://localhost:50051", 50051, "leave https:// out and write HOST:PORT");
@@ -110,6 +128,7 @@ int main(void) {
         cmocka_unit_test(test_without_a_default_the_port_is_a_must),
         cmocka_unit_test(test_bad_ports_are_refused),
         cmocka_unit_test(test_bad_brackets_are_refused),
+        cmocka_unit_test(test_an_address_is_split_in_place),
         cmocka_unit_test(test_an_address_of_the_web_is_refused_with_a_hint),
         cmocka_unit_test(test_a_host_fills_its_room_and_no_more),
         cmocka_unit_test(test_loopback_is_what_only_this_machine_reaches),
