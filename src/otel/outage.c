@@ -6,7 +6,8 @@
 
 #include "base/log.h"
 
-/* A line takes this many tokens, one of which comes each second: after four lines one a minute. */
+/* A line takes this many tokens, one of which comes each second: one line a minute, and a few at
+ * once about an endpoint that goes and comes. */
 enum {
     LINE_TOKENS = 60,
     BURST_TOKENS = 4 * LINE_TOKENS,
@@ -38,6 +39,7 @@ void outage_init(struct outage *outage, enum otel_signal signal, const char *end
                  const char *component_type) {
     *outage = (struct outage){.signal = signal};
     ratelimit_init(&outage->lines, BURST_TOKENS, 1, 0);
+    ratelimit_init(&outage->overflow_lines, LINE_TOKENS, 1, 0);
     if (!endpoint) {
         snprintf(outage->where, sizeof(outage->where), "%s", component_type);
         return;
@@ -48,14 +50,14 @@ void outage_init(struct outage *outage, enum otel_signal signal, const char *end
              component_type);
 }
 
-static bool may_say(struct outage *outage, uint64_t now_ns) {
-    return ratelimit_take(&outage->lines, LINE_TOKENS, now_ns) == 0;
+static bool may_say(struct ratelimit *lines, uint64_t now_ns) {
+    return ratelimit_take(lines, LINE_TOKENS, now_ns) == 0;
 }
 
 static void failed(struct outage *outage, size_t n_lost, const char *why, uint64_t now_ns) {
     outage->n_lost += n_lost;
     outage->n_failed++;
-    if (outage->is_said || !may_say(outage, now_ns))
+    if (outage->is_said || !may_say(&outage->lines, now_ns))
         return;
     outage->is_said = true;
     log_warn("exporting %s to %s fails: %s; they are dropped, and counted, until it works again",
@@ -81,14 +83,14 @@ void outage_export(struct outage *outage, size_t n, size_t n_lost, const char *w
         return;
     }
     worked(outage);
-    if (n_lost > 0 && may_say(outage, now_ns))
+    if (n_lost > 0 && may_say(&outage->lines, now_ns))
         log_warn("%zu of %zu %s were not taken by %s: %s", n_lost, n, items[outage->signal],
                  outage->where, why);
 }
 
 void outage_overflow(struct outage *outage, uint64_t n, size_t max, uint64_t now_ns) {
     outage->n_overflowed += n;
-    if (outage->n_overflowed == 0 || outage->is_said || !may_say(outage, now_ns))
+    if (outage->n_overflowed == 0 || outage->is_said || !may_say(&outage->overflow_lines, now_ns))
         return;
     log_warn("%" PRIu64 " %s were dropped: more come than %s takes, and the queue of %zu (%s) is "
              "full",

@@ -14,7 +14,7 @@ struct outage {
     bool is_said; /* that it fails: only then it is said that it works again */
     uint64_t n_lost, n_failed;
     uint64_t n_overflowed; /* that are not said yet */
-    struct ratelimit lines;
+    struct ratelimit lines, overflow_lines;
 };
 
 /* `endpoint` may be NULL. Both are copied; who may log in is left out of the endpoint. */

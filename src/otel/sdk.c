@@ -130,8 +130,7 @@ static void free_parts(struct otel_sdk *sdk) {
         batches_fini(&sdk->batches[kind]);
         scopes_fini(&sdk->scopes[kind]);
     }
-    if (sdk->metering)
-        otel_metering_free(sdk->metering);
+    otel_metering_free(sdk->metering);
     recorder_fini(&sdk->recorder);
     mem_free(sdk);
 }
