@@ -4,7 +4,7 @@
  *
  *     begin      one at a time; it gets a number, and what is gathered under an older one is old
  *     observe    observers report into the series
- *     gather     all threads' cells are read into the series (series.c)
+ *     gather     all threads' cells are read into the series (measuring.c)
  *     reserve    room for all points, metrics and scopes that there are
  *     fill       a point for each series with something in it
  *     end        whoever collected has done with the points

@@ -11,7 +11,7 @@
 struct otel_exemplar {
     double value;
     uint64_t time_ns;
-    struct otel_trace_id trace_id;
+    struct otel_trace_id trace_id; /* all zero, as the span's: it was in none */
     struct otel_span_id span_id;
 };
 

@@ -4,21 +4,9 @@
 
 #include "otel/attribute_set.h"
 #include "otel/cell.h"
-#include "otel/settings.h"
-#include "otel/shards.h"
+#include "otel/measuring.h"
 
-/*
- * Series, and how they are measured and gathered (series.c). An instrument owns its series.
- */
-
-/* What all series of a metering share. */
-struct measuring {
-    struct shards shards; /* struct thread_cells */
-    enum otel_exemplar_filter exemplars;
-    _Atomic uint64_t n_collections; /* begun; that of now is the last one */
-    _Atomic size_t n_bound;         /* series that threads may measure, as long as it lives */
-};
-
+/* A series: one set of attributes of an instrument, which owns it. */
 struct otel_series {
     struct measuring *measuring;
     const struct tally_shape *shape; /* the instrument's, as its lock */
@@ -41,13 +29,6 @@ struct otel_series {
     struct otel_exemplar *exported; /* those that there are */
 };
 
-/* 0 or a negated errno. */
-MUST_USE int measuring_init(struct measuring *measuring, enum otel_exemplar_filter exemplars);
-void measuring_fini(struct measuring *measuring);
-
-/* Reads what all threads have measured, and takes what threads left that have ended. */
-void measuring_gather(struct measuring *measuring);
-
 /* Takes `attributes` on success. 0 or -ENOMEM. */
 MUST_USE int otel_series_new(struct measuring *measuring, const struct tally_shape *shape,
                              pthread_mutex_t *lock, struct attribute_set *attributes,
@@ -57,6 +38,9 @@ void otel_series_free(struct otel_series *series);
 /* From here on it may be measured. Under the lock. */
 void otel_series_bind(struct otel_series *series);
 
+/* Places for exemplars: of a histogram its buckets. */
+size_t otel_series_n_places(const struct otel_series *series);
+
 /* For a table; of attributes alone otel_series_key(). */
 struct bytes otel_series_key(const void *series);
 
@@ -64,6 +48,16 @@ struct bytes otel_series_key(const void *series);
 
 /* Whether it has been gathered or observed in this collection. */
 bool otel_series_is_gathered(const struct otel_series *series);
+
+/* Adds a tally, for this collection. */
+void otel_series_gather(struct otel_series *series, const uint64_t *words);
+
+/* Adds a tally, for good: its thread has ended. Not under the lock. */
+void otel_series_settle(struct otel_series *series, const uint64_t *words);
+
+/* An exemplar may be met any number of times: the newest of each place stays. */
+void otel_series_gather_exemplar(struct otel_series *series, size_t place,
+                                 const struct otel_exemplar *exemplar);
 
 /* What an observer reports: in place of what it has reported before, and of the overflow beside it.
  */

@@ -76,6 +76,21 @@ static void test_units_are_ascii_and_short(void **state) {
     assert_int_equal(n_lines, 3);
 }
 
+static void test_a_description_may_be_any_text(void **state) {
+    struct metered *metered = *state;
+    char description[2000];
+    memset(description, '\n', sizeof(description));
+    memcpy(description, "Zeit in \xc2\xb5s", 11);
+    description[sizeof(description) - 1] = '\0';
+    const struct otel_instrument_options options = {
+        .kind = OTEL_COUNTER, .name = "a", .description = description};
+    struct otel_instrument *instrument;
+    assert_int_equal(otel_instrument_new(metered->meter, &options, &instrument), 0);
+    otel_series_add(series_of(instrument), 1);
+    assert_string_equal(metric_named(collect(metered), "a")->description, description);
+    end(metered);
+}
+
 static void test_the_same_instrument_is_made_once_in_whatever_case(void **state) {
     struct metered *metered = *state;
     struct otel_instrument *first = instrument_of(metered, "Calls", OTEL_COUNTER, true);
@@ -162,6 +177,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_LOGGED(test_names_keep_to_the_specifications_syntax),
         ON_LOGGED(test_units_are_ascii_and_short),
+        ON_LOGGED(test_a_description_may_be_any_text),
         ON_LOGGED(test_the_same_instrument_is_made_once_in_whatever_case),
         ON_LOGGED(test_histograms_are_of_numbers_whatever_is_said),
         ON_LOGGED(test_another_one_of_a_name_is_refused_and_said_once),

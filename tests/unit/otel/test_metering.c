@@ -193,6 +193,31 @@ static void test_meters_of_one_scope_are_one(void **state) {
     assert_ptr_not_equal(otel_metering_meter(metered->metering, &other), metered->meter);
 }
 
+static void test_a_scope_may_be_empty(void **state) {
+    struct metered *metered = *state;
+    const struct otel_scope scope = {0};
+    struct metered nameless = {metered->metering, otel_metering_meter(metered->metering, &scope)};
+    assert_non_null(nameless.meter);
+    otel_series_add(series_of(instrument_of(&nameless, "n", OTEL_COUNTER, true)), 1);
+    const struct otel_metrics *metrics = collect(metered);
+    assert_int_equal(metrics->n_scopes, 1);
+    assert_int_equal(metrics->scopes->scope->name.len, 0);
+    end(metered);
+}
+
+static void test_meters_have_names_of_their_own(void **state) {
+    struct metered *metered = *state;
+    const struct otel_scope scope = {.name = bytes_str("other")};
+    struct metered other = {metered->metering, otel_metering_meter(metered->metering, &scope)};
+    otel_series_add(series_of(instrument_of(metered, "n", OTEL_COUNTER, true)), 1);
+    otel_series_add_number(series_of(instrument_of(&other, "n", OTEL_COUNTER, false)), 0.5);
+    const struct otel_metrics *metrics = collect(metered);
+    assert_int_equal(metrics->n_scopes, 2);
+    assert_int_equal(metrics->scopes[0].metrics->points->integer, 1);
+    assert_true(metrics->scopes[1].metrics->points->number == 0.5);
+    end(metered);
+}
+
 static void test_scopes_metrics_and_points_come_in_the_order_of_their_making(void **state) {
     struct metered *metered = *state;
     const struct otel_scope scope = {.name = bytes_str("a")};
@@ -397,6 +422,8 @@ int main(void) {
         ON_METERED(test_a_histogram_counts_in_the_specifications_buckets),
         ON_METERED(test_a_histogram_has_its_own_bounds_if_they_are_valid),
         ON_METERED(test_meters_of_one_scope_are_one),
+        ON_METERED(test_a_scope_may_be_empty),
+        ON_METERED(test_meters_have_names_of_their_own),
         ON_METERED(test_scopes_metrics_and_points_come_in_the_order_of_their_making),
         ON_METERED(test_the_order_of_attributes_does_not_matter),
         ON_METERED(test_series_over_the_limit_are_one),
