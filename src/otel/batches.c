@@ -70,6 +70,7 @@ int batches_init(struct batches *batches, const struct batches_options *options)
 }
 
 void batches_fini(struct batches *batches) {
+    outage_end(&batches->export.outage, batches->waiting.n);
     mem_free(batches->view);
     batches->view = NULL;
 }

@@ -46,7 +46,7 @@ struct batches_options {
 /* 0 or -ENOMEM. */
 MUST_USE int batches_init(struct batches *batches, const struct batches_options *options);
 
-/* Drops what waits; no export is under way. A zeroed one is fine. */
+/* Drops what waits, and says so; no export is under way. A zeroed one is fine. */
 void batches_fini(struct batches *batches);
 
 /* Exports what is due. When it is due again. */

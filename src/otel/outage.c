@@ -98,3 +98,9 @@ void outage_overflow(struct outage *outage, uint64_t n, size_t max, uint64_t now
              queue_variables[outage->signal]);
     outage->n_overflowed = 0;
 }
+
+void outage_end(const struct outage *outage, size_t n) {
+    if (n > 0)
+        log_warn("%zu %s are lost: they were not exported to %s before the end", n,
+                 items[outage->signal], outage->where);
+}

@@ -28,3 +28,6 @@ void outage_export(struct outage *outage, size_t n, size_t n_lost, const char *w
 
 /* `n` more were dropped because the queue of `max` is full. */
 void outage_overflow(struct outage *outage, uint64_t n, size_t max, uint64_t now_ns);
+
+/* The end: `n` wait that are never exported now; none is fine. */
+void outage_end(const struct outage *outage, size_t n);

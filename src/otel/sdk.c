@@ -161,10 +161,17 @@ int otel_sdk_new(const struct otel_sdk_options *options, struct otel_sdk **made)
     return 0;
 }
 
+static void gather(struct otel_sdk *sdk) {
+    struct record_list *lists[RECORD_KINDS] = {&sdk->batches[RECORD_SPAN].waiting,
+                                               &sdk->batches[RECORD_LOG].waiting};
+    recorder_gather(&sdk->recorder, lists);
+}
+
 void otel_sdk_free(struct otel_sdk *sdk) {
     if (!sdk)
         return;
     struct otel_resource *resource = sdk->resource;
+    gather(sdk); /* so that what is lost now is told */
     for (unsigned signal = 0; signal < OTEL_N_SIGNALS; signal++)
         if (sdk->exporters[signal])
             sdk->exporters[signal]->ops->free(sdk->exporters[signal]);
@@ -193,12 +200,6 @@ struct otel_meter *otel_sdk_meter(struct otel_sdk *sdk, const struct otel_scope 
 }
 
 /* ---- turns ---- */
-
-static void gather(struct otel_sdk *sdk) {
-    struct record_list *lists[RECORD_KINDS] = {&sdk->batches[RECORD_SPAN].waiting,
-                                               &sdk->batches[RECORD_LOG].waiting};
-    recorder_gather(&sdk->recorder, lists);
-}
 
 static uint64_t sooner(uint64_t a, uint64_t b) {
     return a < b ? a : b;

@@ -34,8 +34,9 @@ struct otel_sdk_options {
 MUST_USE int otel_sdk_new(const struct otel_sdk_options *options, struct otel_sdk **sdk);
 
 /*
- * Frees it with its exporters and all that was not sent. Before it, no thread may use what it gave
- * (tracers and so on) any more, and no export may be under way: flush, or cancel. NULL is fine.
+ * Frees it with its exporters and all that was not sent, which is logged. Before it, no thread may
+ * use what it gave (tracers and so on) any more, and no export may be under way: flush, or cancel.
+ * NULL is fine.
  */
 void otel_sdk_free(struct otel_sdk *sdk);
 

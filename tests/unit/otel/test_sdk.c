@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otel/sdk.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "sdk_fixture.h"
 
 /* ---- what it gives ---- */
@@ -267,7 +270,14 @@ static void test_an_export_that_ends_between_turns_wakes(void **state) {
     assert_int_equal(fixture->n_woken, n_woken); /* the turn goes on by itself */
 }
 
-static void test_what_waits_when_it_is_freed_goes_with_it(void **state) {
+static char last_line[512];
+
+static void keep_line(enum log_level level, const char *line, size_t len) {
+    (void)level;
+    snprintf(last_line, sizeof(last_line), "%.*s", (int)len, line);
+}
+
+static void test_what_waits_when_it_is_freed_goes_with_it_and_is_said(void **state) {
     struct fixture fixture;
     (void)state;
     fixture_init(&fixture);
@@ -275,7 +285,10 @@ static void test_what_waits_when_it_is_freed_goes_with_it(void **state) {
     fixture_spans(&fixture, 5);
     fixture_turn(&fixture);
     fixture_spans(&fixture, 2);
+    log_redirect(keep_line);
     fixture_close(&fixture);
+    log_redirect(NULL);
+    assert_non_null(strstr(last_line, "3 spans are lost"));
 }
 
 int main(void) {
@@ -296,7 +309,7 @@ int main(void) {
         ON_SDK(test_who_asks_collects_outside_the_interval),
         ON_SDK(test_cancel_gives_up_all_exports),
         ON_SDK(test_an_export_that_ends_between_turns_wakes),
-        cmocka_unit_test(test_what_waits_when_it_is_freed_goes_with_it),
+        cmocka_unit_test(test_what_waits_when_it_is_freed_goes_with_it_and_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
