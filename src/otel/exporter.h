@@ -13,7 +13,7 @@
 struct otel_export;
 struct otel_exporter;
 
-/* What is to be sent; borrowed until the export is done. */
+/* What is to be sent; borrowed until the export is done, but `metrics` until `send` returns. */
 struct otel_batch {
     enum otel_signal signal;
     const struct otel_resource *resource;

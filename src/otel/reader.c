@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A collection is held until its export is over, for the exporter borrows it. An interval that
- * comes while an export is under way is left out: sums are cumulative, so nothing is lost by that.
+ * A collection is over when the exporter has taken what it needs of it, which it does at once: who
+ * else wants to collect, such as a page of metrics, does not wait for a receiver that does not
+ * answer. An interval that comes while an export is under way is left out: sums are cumulative, so
+ * nothing is lost by that.
  */
 #include "otel/reader.h"
 
@@ -9,7 +11,6 @@
 
 static void export_done(void *user) {
     struct reader *reader = user;
-    otel_metering_end(reader->metering);
     if (reader->flush == READER_FLUSHING)
         reader->flush = READER_FLUSHED;
     reader->changed(reader->user);
@@ -58,6 +59,7 @@ static void collect_and_export(struct reader *reader, uint64_t now_ns) {
                                      .n = metrics->n_points,
                                      .deadline_ns = now_ns + reader->timeout_ns};
     export_start(&reader->export, &batch, now_ns);
+    otel_metering_end(reader->metering);
 }
 
 uint64_t reader_turn(struct reader *reader, uint64_t now_ns) {

@@ -268,7 +268,7 @@ static struct otlp_exporter *exporter_of(struct otel_exporter *base) {
     return CONTAINER_OF(base, struct otlp_exporter, base);
 }
 
-/* The turn that follows sends it. */
+/* The turn that follows sends it. Metrics are encoded now: they are lent for this call only. */
 static void exporter_send(struct otel_exporter *base, const struct otel_batch *batch,
                           struct otel_export *export, uint64_t now_ns) {
     struct otlp_exporter *exporter = exporter_of(base);
@@ -283,6 +283,10 @@ static void exporter_send(struct otel_exporter *base, const struct otel_batch *b
     exporter->state = EXPORTER_WAITING;
     exporter->due_ns =
         exporter->stay_away_until_ns > now_ns ? exporter->stay_away_until_ns : now_ns;
+    if (batch->signal == OTEL_METRICS) {
+        (void)exporter_prepare(exporter, now_ns);
+        exporter->batch.metrics = NULL;
+    }
 }
 
 static void exporter_cancel(struct otel_exporter *base) {
