@@ -233,6 +233,18 @@ static void test_who_asks_collects_outside_the_interval(void **state) {
     assert_int_equal(metrics_of(fixture)->n_exports, 0);
 }
 
+/* It would wait for ever, if the exporter still had the collection. */
+static void test_who_asks_does_not_wait_for_an_export_that_hangs(void **state) {
+    struct fixture *fixture = *state;
+    size_t n = 0;
+    metrics_of(fixture)->mode = FIXTURE_HOLDS;
+    fixture_pass(fixture, 60 * NS_PER_S);
+    assert_int_equal(metrics_of(fixture)->n_exports, 1);
+    assert_int_equal(otel_sdk_collect(fixture->sdk, count_points, &n), 0);
+    assert_true(n > 1);
+    fixture_answer(fixture, OTEL_METRICS, 0, NULL);
+}
+
 /* ---- the end ---- */
 
 static void test_cancel_gives_up_all_exports(void **state) {
@@ -307,6 +319,7 @@ int main(void) {
         ON_SDK(test_a_collection_without_memory_is_made_up_for_by_the_next),
         ON_SDK(test_a_metric_export_that_fails_is_counted),
         ON_SDK(test_who_asks_collects_outside_the_interval),
+        ON_SDK(test_who_asks_does_not_wait_for_an_export_that_hangs),
         ON_SDK(test_cancel_gives_up_all_exports),
         ON_SDK(test_an_export_that_ends_between_turns_wakes),
         cmocka_unit_test(test_what_waits_when_it_is_freed_goes_with_it_and_is_said),
