@@ -38,8 +38,10 @@ struct otlp_exporter {
     struct otel_exporter_ops ops;
     enum otel_signal signal;
     struct otlp_sender *sender;
-    uint64_t timeout_ns;
+    uint64_t timeout_ns; /* 0: as long as there is */
     struct random jitter;
+    void (*changed)(void *user);
+    void *user;
 
     enum exporter_state state;
     struct otel_batch batch; /* what is left of it */
@@ -191,6 +193,8 @@ static void on_answer(void *user, const struct otlp_answer *answer, uint64_t now
     exporter->now_ns = now_ns;
     otlp_judge(answer, &verdict);
     exporter_take(exporter, &verdict, now_ns);
+    if (exporter->changed)
+        exporter->changed(exporter->user);
 }
 
 /* 0, or the request cannot be made, and what was to be in it is lost. */
@@ -209,13 +213,20 @@ static int exporter_prepare(struct otlp_exporter *exporter, uint64_t now_ns) {
     return r;
 }
 
+static uint64_t attempt_time(const struct otlp_exporter *exporter, uint64_t now_ns) {
+    uint64_t most_ns = OTLP_MAX_ATTEMPT_S * NS_PER_S;
+    uint64_t left_ns = exporter->batch.deadline_ns - now_ns;
+    if (exporter->timeout_ns > 0 && exporter->timeout_ns < most_ns)
+        most_ns = exporter->timeout_ns;
+    return left_ns < most_ns ? left_ns : most_ns;
+}
+
 static void exporter_attempt(struct otlp_exporter *exporter, uint64_t now_ns) {
     if (exporter_prepare(exporter, now_ns))
         return;
-    uint64_t left_ns = exporter->batch.deadline_ns - now_ns;
     const struct otlp_request request = {
         .message = buf_bytes(&exporter->request),
-        .timeout_ns = left_ns < exporter->timeout_ns ? left_ns : exporter->timeout_ns,
+        .timeout_ns = attempt_time(exporter, now_ns),
         .answered = on_answer,
         .user = exporter,
     };
@@ -324,6 +335,8 @@ int otlp_exporter_new(const struct otlp_exporter_options *options, struct otlp_e
     exporter->signal = options->signal;
     exporter->sender = options->sender;
     exporter->timeout_ns = options->timeout_ns;
+    exporter->changed = options->changed;
+    exporter->user = options->user;
     random_init(&exporter->jitter, options->seed);
     buf_init(&exporter->request, options->sender->ops->max_request);
     *out = exporter;

@@ -12,8 +12,9 @@
  *                       ^                |
  *                       '--- back-off ---'
  *
- * It has no clock and no timer: who has a loop turns it after everything that happened there, and
- * when it is due. The deadline of a batch holds in every state, whatever the sender does.
+ * It has no clock and no timer: who has a loop turns it when it is due, when it has been given a
+ * batch, and when it has `changed`. The deadline of a batch holds in every state, whatever the
+ * sender does.
  *
  * A batch that is too large for one request goes out in several.
  */
@@ -22,8 +23,10 @@ struct otlp_exporter;
 struct otlp_exporter_options {
     enum otel_signal signal;
     struct otlp_sender *sender; /* taken */
-    uint64_t timeout_ns;        /* of one attempt */
-    uint64_t seed;              /* of the back-off's jitter */
+    uint64_t timeout_ns; /* of one attempt; 0: as long as its batch has, up to OTLP_MAX_ATTEMPT_S */
+    void (*changed)(void *user); /* there was an answer: turn it soon. May be NULL */
+    void *user;
+    uint64_t seed; /* of the back-off's jitter */
 };
 
 /* 0 or -ENOMEM; on failure the sender is still the caller's. */

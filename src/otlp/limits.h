@@ -15,6 +15,9 @@
 /* How long a server may ask us to stay away: some answer with a day, and come back in a minute. */
 #define OTLP_MAX_WAIT_S 300
 
+/* One attempt, where the settings have no limit: what has not been answered by then is lost. */
+#define OTLP_MAX_ATTEMPT_S 3600
+
 /* Between two lines that pass on what a receiver says: some say the same for each batch. */
 #define OTLP_WARNING_LINE_S 60
 

@@ -94,7 +94,7 @@ static void sender_send(struct otlp_sender *base, const struct otlp_request *req
                                               .metadata = sender->metadata,
                                               .n_metadata = sender->n_metadata};
     sender->request = *request;
-    buf_reset(&sender->answer);
+    buf_release(&sender->answer);
     net_loop_renew(sender->loop);
     grpc_channel_reset_backoff(sender->channel);
     int r = grpc_client_call_start(sender->channel, &options, &call_ops, sender, &sender->call);

@@ -96,14 +96,21 @@ static bool has_ended(struct sender_http *sender, CURLcode *result) {
     return is_done || sender->is_unwatched;
 }
 
+/* Takes the request from curl. */
+static void sender_cancel(struct otlp_sender *base) {
+    struct sender_http *sender = sender_of(base);
+    curl_multi_remove_handle(sender->multi, sender->easy);
+    sender->is_sending = false;
+    buf_release(&sender->packed);
+}
+
 static void collect(struct sender_http *sender) {
     struct otlp_answer answer;
     CURLcode result;
     if (!sender->is_sending || !has_ended(sender, &result))
         return;
     read_answer(sender, result, &answer);
-    curl_multi_remove_handle(sender->multi, sender->easy);
-    sender->is_sending = false;
+    sender_cancel(&sender->base);
     net_loop_renew(sender->loop);
     sender->request.answered(sender->request.user, &answer, sender->loop->now_ns);
 }
@@ -205,7 +212,6 @@ static void fail_at_once(const struct otlp_request *request, const char *text, u
 static int pack(struct sender_http *sender, struct bytes *message) {
     if (!sender->has_gzip)
         return 0;
-    buf_reset(&sender->packed);
     int r = grpc_gzip(*message, &sender->packed);
     *message = buf_bytes(&sender->packed);
     return r;
@@ -217,7 +223,7 @@ static void sender_send(struct otlp_sender *base, const struct otlp_request *req
     sender->request = *request;
     sender->is_answer_too_large = sender->is_unwatched = false;
     sender->error[0] = '\0';
-    buf_reset(&sender->answer);
+    buf_release(&sender->answer);
     net_loop_renew(sender->loop);
     if (pack(sender, &message)) {
         fail_at_once(request, "memory ran out", sender->loop->now_ns);
@@ -230,12 +236,6 @@ static void sender_send(struct otlp_sender *base, const struct otlp_request *req
     sender->is_sending = curl_multi_add_handle(sender->multi, sender->easy) == CURLM_OK;
     if (!sender->is_sending)
         fail_at_once(request, "memory ran out", sender->loop->now_ns);
-}
-
-static void sender_cancel(struct otlp_sender *base) {
-    struct sender_http *sender = sender_of(base);
-    curl_multi_remove_handle(sender->multi, sender->easy);
-    sender->is_sending = false;
 }
 
 /* ---- life ---- */

@@ -158,7 +158,8 @@ static int sender_new(struct otlp_telemetry *telemetry, const struct otel_otlp_s
 /* 0 or a negated errno with words. */
 static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
                         enum otel_signal signal, struct err_text *why) {
-    struct otlp_exporter_options options = {.signal = signal, .timeout_ns = settings->timeout_ns};
+    struct otlp_exporter_options options = {
+        .signal = signal, .timeout_ns = settings->timeout_ns, .changed = wake, .user = telemetry};
     int r = sender_new(telemetry, settings, signal, &options.sender, why);
     if (r)
         return r;

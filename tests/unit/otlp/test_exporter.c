@@ -113,6 +113,14 @@ static unsigned n_lines(void) {
 
 /* ---- setting up ---- */
 
+static unsigned n_changes;
+static uint64_t timeout_ns = 10 * S;
+
+static void count_change(void *user) {
+    (void)user;
+    n_changes++;
+}
+
 static void make(enum otel_signal signal, size_t max_request) {
     fake = (struct fake){.ops = {.component_types = {"spans", "metrics", "logs"},
                                  .max_request = max_request,
@@ -122,9 +130,13 @@ static void make(enum otel_signal signal, size_t max_request) {
     fake.base.ops = &fake.ops;
     export = (struct otel_export){0};
     lines[0] = '\0';
+    n_changes = 0;
     now_ns = 1000 * S;
-    const struct otlp_exporter_options options = {
-        .signal = signal, .sender = &fake.base, .timeout_ns = 10 * S, .seed = 1};
+    const struct otlp_exporter_options options = {.signal = signal,
+                                                  .sender = &fake.base,
+                                                  .timeout_ns = timeout_ns,
+                                                  .changed = count_change,
+                                                  .seed = 1};
     assert_int_equal(otlp_exporter_new(&options, &exporter), 0);
 }
 
@@ -189,7 +201,9 @@ static void test_a_batch_is_delivered_with_one_request(void **state) {
     assert_true(fake.request.timeout_ns == 10 * S);
     assert_true(fake.request.message.len > 100);
     assert_true(otlp_exporter_turn(exporter, now_ns) == now_ns + 10 * S + GRACE);
+    assert_int_equal(n_changes, 0);
     answer_grpc(GRPC_OK, "");
+    assert_int_equal(n_changes, 1);
     assert_done(0, NULL);
     assert_words("");
     assert_string_equal(lines, "");
@@ -212,6 +226,25 @@ static void test_an_attempt_gets_no_more_time_than_its_batch_has(void **state) {
     batch.deadline_ns = now_ns + 3 * S;
     send_batch(&batch);
     assert_true(fake.request.timeout_ns == 3 * S);
+    answer_grpc(GRPC_OK, "");
+    assert_done(0, NULL);
+}
+
+static void test_without_a_timeout_an_attempt_has_all_the_time_of_its_batch(void **state) {
+    (void)state;
+    struct otel_exporter *base = otlp_exporter_base(exporter);
+    base->ops->free(base);
+    timeout_ns = 0;
+    make(OTEL_TRACES, OTLP_MAX_REQUEST);
+    timeout_ns = 10 * S;
+    struct otel_batch batch = batch_of(sample_traces());
+    send_batch(&batch);
+    assert_true(fake.request.timeout_ns == 30 * S);
+    answer_grpc(GRPC_OK, "");
+    export = (struct otel_export){0};
+    batch.deadline_ns = UINT64_MAX;
+    send_batch(&batch);
+    assert_true(fake.request.timeout_ns == OTLP_MAX_ATTEMPT_S * S);
     answer_grpc(GRPC_OK, "");
     assert_done(0, NULL);
 }
@@ -570,6 +603,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_batch_is_delivered_with_one_request),
         TEST(test_a_sender_may_answer_at_once_and_the_sdk_send_from_inside),
+        TEST(test_without_a_timeout_an_attempt_has_all_the_time_of_its_batch),
         TEST(test_an_attempt_gets_no_more_time_than_its_batch_has),
         TEST(test_unavailable_is_tried_again_and_recovers),
         TEST(test_waits_grow_until_the_deadline_and_then_all_is_lost),
