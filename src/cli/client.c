@@ -187,7 +187,10 @@ static int read_settings(struct client *client, struct err_text *why) {
     client->format = (enum output_format)format;
     if (r || is_plaintext)
         return r;
-    const struct net_tls_client_options tls = {.ca_file = options_text(options, OPTION_CA)};
+    const struct net_tls_client_options tls = {
+        .ca_file = options_text(options, OPTION_CA),
+        .cert_file = options_text(options, OPTION_CLIENT_CERT),
+        .key_file = options_text(options, OPTION_CLIENT_KEY)};
     return net_tls_client_new(&tls, &access->tls, why) ? -EBADMSG : 0;
 }
 

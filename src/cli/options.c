@@ -25,6 +25,10 @@ static const struct option_info table[N_OPTIONS] = {
                    .help =
                        "CAs (PEM) that may have signed the server's certificate, instead of the "
                        "system's"},
+    [OPTION_CLIENT_CERT] =
+        {"client-cert", 0, "FILE",
+         .help = "Our own certificate (PEM), for a server or a proxy that asks for one"},
+    [OPTION_CLIENT_KEY] = {"client-key", 0, "FILE", .help = "Its private key (PEM)"},
     [OPTION_PLAINTEXT] = {"plaintext", 0, NULL, .help = "Connect without TLS"},
     [OPTION_TOKEN] =
         {"token", 0, "TOKEN",

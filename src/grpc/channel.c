@@ -365,6 +365,13 @@ int grpc_channel_new(struct net_loop *loop, const struct grpc_channel_options *o
     return 0;
 }
 
+void grpc_channel_reset_backoff(struct grpc_channel *channel) {
+    if (channel->state != CHANNEL_BACKING_OFF)
+        return;
+    channel->n_failed = 0;
+    channel_move(channel, EVENT_BACKOFF_OVER);
+}
+
 static void channel_free_when_all_closed(struct grpc_channel *channel) {
     if (channel->n_handles == 0 && channel->n_conns == 0)
         channel_free(channel);

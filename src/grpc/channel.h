@@ -46,6 +46,12 @@ MUST_USE int grpc_channel_new(struct net_loop *loop, const struct grpc_channel_o
  */
 void grpc_channel_close(struct grpc_channel *channel);
 
+/*
+ * Connects at once where it is BACKING_OFF, and the back-off starts anew: for an owner that has a
+ * pause of its own between its calls, and is about to make the next.
+ */
+void grpc_channel_reset_backoff(struct grpc_channel *channel);
+
 struct grpc_client_ops {
     /* A message, borrowed. May be NULL. */
     void (*message)(struct grpc_client_call *call, struct bytes message);

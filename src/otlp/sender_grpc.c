@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request is a unary call. It does not wait for a connection: while there is none it fails at
- * once, with the words of the last attempt, and the exporter's back-off goes on beside the
- * channel's. Spans, metrics and log records have a connection each.
+ * A request is a unary call. Where there is no connection one is tried for it, at once: the pause
+ * between attempts is the exporter's, and one back-off is enough. Spans, metrics and log records
+ * have a connection each.
  *
  * A call that was cancelled is still told its status, later: it is no longer `call` then.
  */
@@ -96,6 +96,7 @@ static void sender_send(struct otlp_sender *base, const struct otlp_request *req
     sender->request = *request;
     buf_reset(&sender->answer);
     net_loop_renew(sender->loop);
+    grpc_channel_reset_backoff(sender->channel);
     int r = grpc_client_call_start(sender->channel, &options, &call_ops, sender, &sender->call);
     if (r == 0)
         r = send_message(sender->call, request->message);

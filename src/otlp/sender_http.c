@@ -42,6 +42,7 @@ struct sender_http {
     struct buf packed; /* the message, compressed */
     struct buf answer;
     bool is_answer_too_large;
+    bool is_unwatched; /* there was no memory for a watch: the request would wait for ever */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -86,13 +87,21 @@ static void read_answer(struct sender_http *sender, CURLcode result, struct otlp
             NS_PER_S;
 }
 
-static void collect(struct sender_http *sender) {
+/* Whether the request has ended, and how. */
+static bool has_ended(struct sender_http *sender, CURLcode *result) {
     int n_left;
     const CURLMsg *message = curl_multi_info_read(sender->multi, &n_left);
-    if (!message || message->msg != CURLMSG_DONE || !sender->is_sending)
-        return;
+    bool is_done = message && message->msg == CURLMSG_DONE;
+    *result = is_done ? message->data.result : CURLE_OUT_OF_MEMORY;
+    return is_done || sender->is_unwatched;
+}
+
+static void collect(struct sender_http *sender) {
     struct otlp_answer answer;
-    read_answer(sender, message->data.result, &answer);
+    CURLcode result;
+    if (!sender->is_sending || !has_ended(sender, &result))
+        return;
+    read_answer(sender, result, &answer);
     curl_multi_remove_handle(sender->multi, sender->easy);
     sender->is_sending = false;
     net_loop_renew(sender->loop);
@@ -178,12 +187,12 @@ static int on_socket(CURL *easy, curl_socket_t socket, int wish, void *user, voi
             watch_free(sender, watch);
         return 0;
     }
+    int events = (wish & CURL_POLL_IN ? UV_READABLE : 0) | (wish & CURL_POLL_OUT ? UV_WRITABLE : 0);
     if (!watch)
         watch = watch_new(sender, socket);
-    if (!watch)
-        return -1;
-    int events = (wish & CURL_POLL_IN ? UV_READABLE : 0) | (wish & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->poll, events, on_poll) ? -1 : 0;
+    if (!watch || uv_poll_start(&watch->poll, events, on_poll))
+        sender->is_unwatched = true; /* curl would take no for the end of everything */
+    return 0;
 }
 
 /* ---- a request ---- */
@@ -206,7 +215,7 @@ static void sender_send(struct otlp_sender *base, const struct otlp_request *req
     struct sender_http *sender = sender_of(base);
     struct bytes message = request->message;
     sender->request = *request;
-    sender->is_answer_too_large = false;
+    sender->is_answer_too_large = sender->is_unwatched = false;
     sender->error[0] = '\0';
     buf_reset(&sender->answer);
     net_loop_renew(sender->loop);

@@ -14,16 +14,17 @@
  */
 #include "otlp/telemetry.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "net/loop.h"
+#include "otel/console.h"
 #include "otlp/exporter.h"
 #include "otlp/limits.h"
 #include "otlp/sender_grpc.h"
@@ -45,6 +46,9 @@ struct otlp_telemetry {
     pthread_t thread;
     bool has_thread;
     _Atomic uint64_t stop_at_ns; /* 0: not yet */
+    uv_mutex_t lock;             /* for what follows */
+    uv_cond_t ended;
+    bool has_ended; /* the thread has nothing left to do */
 };
 
 static const char *const signal_names[] = {
@@ -133,6 +137,10 @@ static void *run(void *user) {
     telemetry_turn(telemetry);
     net_loop_run(&telemetry->loop);
     net_loop_fini(&telemetry->loop);
+    uv_mutex_lock(&telemetry->lock);
+    telemetry->has_ended = true;
+    uv_cond_signal(&telemetry->ended);
+    uv_mutex_unlock(&telemetry->lock);
     return NULL;
 }
 
@@ -162,18 +170,30 @@ static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp
     return r;
 }
 
+/* The exporter of a signal; NULL, with a line in the log: its settings cannot be used. */
+static struct otel_exporter *make_exporter(struct otlp_telemetry *telemetry,
+                                           const struct otel_settings *settings,
+                                           enum otel_signal signal) {
+    struct otel_exporter *made = NULL;
+    struct err_text why;
+    int r = 0;
+    if (settings->exporters[signal] == OTEL_EXPORT_CONSOLE) {
+        r = otel_console_new(signal, stdout, &made);
+        err_say(&why, "%s", strerror(-r));
+    } else if (settings->exporters[signal] == OTEL_EXPORT_OTLP) {
+        r = exporter_new(telemetry, &settings->otlp[signal], signal, &why);
+        made = r ? NULL : otlp_exporter_base(telemetry->exporters[signal]);
+    }
+    if (r)
+        log_warn("telemetry: no %s are exported: %s", signal_names[signal], why.text);
+    return made;
+}
+
 static void make_exporters(struct otlp_telemetry *telemetry, const struct otel_settings *settings,
                            struct otel_sdk_options *options) {
-    for (unsigned i = 0; i < OTEL_N_SIGNALS; i++) {
-        struct err_text why;
-        if (settings->is_disabled || settings->exporters[i] != OTEL_EXPORT_OTLP)
-            continue;
-        if (exporter_new(telemetry, &settings->otlp[i], (enum otel_signal)i, &why)) {
-            log_warn("telemetry: no %s are exported: %s", signal_names[i], why.text);
-            continue;
-        }
-        options->exporters[i] = otlp_exporter_base(telemetry->exporters[i]);
-        telemetry->has_thread = true;
+    for (unsigned i = 0; i < OTEL_N_SIGNALS && !settings->is_disabled; i++) {
+        options->exporters[i] = make_exporter(telemetry, settings, (enum otel_signal)i);
+        telemetry->has_thread |= options->exporters[i] != NULL;
     }
 }
 
@@ -183,6 +203,28 @@ static void free_exporters(const struct otel_sdk_options *options) {
             options->exporters[i]->ops->free(options->exporters[i]);
 }
 
+static void telemetry_free(struct otlp_telemetry *telemetry) {
+    uv_cond_destroy(&telemetry->ended);
+    uv_mutex_destroy(&telemetry->lock);
+    mem_free(telemetry);
+}
+
+static void telemetry_freep(struct otlp_telemetry **telemetry) {
+    if (*telemetry)
+        telemetry_free(*telemetry);
+}
+
+/* NULL without memory. */
+static struct otlp_telemetry *telemetry_new(void) {
+    struct otlp_telemetry *telemetry = mem_new(struct otlp_telemetry);
+    if (!telemetry)
+        return NULL;
+    /* Neither takes memory of its own on Linux, and so neither fails. */
+    uv_mutex_init(&telemetry->lock);
+    uv_cond_init(&telemetry->ended);
+    return telemetry;
+}
+
 /* The SDK, or what was to be given to it, is freed; the loop's handles are closed. */
 static void abandon(struct otlp_telemetry *telemetry) {
     uv_close((uv_handle_t *)&telemetry->waker, NULL);
@@ -190,7 +232,7 @@ static void abandon(struct otlp_telemetry *telemetry) {
     net_loop_close(&telemetry->loop);
     net_loop_run(&telemetry->loop);
     net_loop_fini(&telemetry->loop);
-    mem_free(telemetry);
+    telemetry_free(telemetry);
 }
 
 /* 0 or a negated errno. Takes the resource. */
@@ -233,10 +275,10 @@ static int make_loop(struct otlp_telemetry *telemetry) {
 
 int otlp_telemetry_start(const struct otlp_telemetry_options *options,
                          struct otlp_telemetry **out) {
-    struct otlp_telemetry *telemetry = mem_new(struct otlp_telemetry);
+    struct otlp_telemetry *telemetry = telemetry_new();
     int r = telemetry ? make_loop(telemetry) : -ENOMEM;
     if (r) {
-        mem_free(telemetry);
+        telemetry_freep(&telemetry);
         otel_resource_free(options->resource);
         return r;
     }
@@ -262,8 +304,18 @@ struct otel_sdk *otlp_telemetry_sdk(const struct otlp_telemetry *telemetry) {
 
 /* ---- stopping ---- */
 
-static struct timespec moment_of(uint64_t ns) {
-    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+/* Whether the thread has ended, at the latest at that moment. */
+static bool wait_for_end(struct otlp_telemetry *telemetry, uint64_t last_ns) {
+    uv_mutex_lock(&telemetry->lock);
+    for (;;) {
+        uint64_t now_ns = clock_monotonic_ns();
+        if (telemetry->has_ended || now_ns >= last_ns)
+            break;
+        (void)uv_cond_timedwait(&telemetry->ended, &telemetry->lock, last_ns - now_ns);
+    }
+    bool has_ended = telemetry->has_ended;
+    uv_mutex_unlock(&telemetry->lock);
+    return has_ended;
 }
 
 void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
@@ -275,11 +327,12 @@ void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
         return;
     }
     uint64_t stop_at_ns = clock_monotonic_ns() + limit_ns;
-    struct timespec last = moment_of(stop_at_ns + OTLP_STOP_GRACE_MS * NS_PER_MS);
     atomic_store(&telemetry->stop_at_ns, stop_at_ns);
     uv_async_send(&telemetry->waker);
-    if (pthread_clockjoin_np(telemetry->thread, NULL, CLOCK_MONOTONIC, &last) == 0)
-        mem_free(telemetry);
-    else
+    if (!wait_for_end(telemetry, stop_at_ns + OTLP_STOP_GRACE_MS * NS_PER_MS)) {
         pthread_detach(telemetry->thread);
+        return;
+    }
+    pthread_join(telemetry->thread, NULL);
+    telemetry_free(telemetry);
 }

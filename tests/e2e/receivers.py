@@ -127,7 +127,9 @@ class HttpReceiver(Receiver):
 
         self._server = Server(("127.0.0.1", 0), Handler)
         if context:
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            # The handshake is its handler's business: others need not wait for it.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.endpoint = f"{'https' if context else 'http'}://localhost:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()

@@ -147,7 +147,8 @@ def test_wrong_use_is_status_2_with_words(arguments, words):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["health", "--ca", "/nowhere"], ["health", "--plaintext", "--token-file", "/nowhere"],
+    ["health", "--ca", "/nowhere"], ["health", "--client-cert", "/nowhere"],
+    ["health", "--plaintext", "--token-file", "/nowhere"],
     ["health", "--config", "/nowhere"], ["stream", "--plaintext", "/nowhere"],
     ["token", "list", "--tokens", "/nowhere"],
     ["serve", "--data", "none", "--listen", "127.0.0.1:0", "--tokens", "/nowhere"],

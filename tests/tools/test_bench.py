@@ -23,7 +23,7 @@ def results(*runs, **more):
         "machine": {"cores": 2, "model": "M", "memory_gib": 1, "kernel": "K", "system": "S", "date": "D"},
         "versions": {"thermograph": "1"}, "left_out": {}, "duration": "5s", "rounds": 3, "troubles": [],
         "sync_us": {"file_system": "ext4", "median": 200.0, "p99": 300.0, "minimum": 100.0, "maximum": 400.0},
-        "runs": list(runs), "stores": [], "alone": {}, **more}
+        "runs": list(runs), "stores": [], "coder": [], "otel": [], **more}
 
 
 def test_the_table_has_ratios_and_the_spread():
@@ -47,8 +47,8 @@ def test_readings_are_told_in_nanoseconds_and_with_their_bytes_on_disk():
 
 
 def test_what_is_measured_alone_is_told_as_it_was_printed():
-    alone = {"The coder of chunks, alone": ["A in  60.1 M/s"]}
-    assert "### The coder of chunks, alone\n\n    A in  60.1 M/s\n" in report.markdown(results(alone=alone))
+    assert "alone\n\n    A in  60.1 M/s\n" in report.markdown(results(coder=["A in  60.1 M/s"]))
+    assert "metrics, alone\n\n    add  6.0 ns\n" in report.markdown(results(otel=["add  6.0 ns"]))
 
 
 def test_stores_are_told_by_reading():

@@ -226,6 +226,29 @@ static void test_second_goaway_ends_the_older_connection(void **state) {
 }
 
 /* A connection that ends before it carried what waits must not be made again at once. */
+static void test_backoff_that_is_reset_connects_at_once_and_starts_anew(void **state) {
+    struct fixture *fixture = *state;
+    struct told told[3] = {0};
+    uint16_t port = fixture->peer.port;
+    grpc_channel_reset_backoff(fixture->channel);
+    assert_int_equal(fixture->channel->state, CHANNEL_IDLE);
+    peer_stop_listening(&fixture->peer);
+    fixture_turn(fixture);
+    told_call(&told[0], fixture, "/echo", "");
+    for (unsigned n = 1; n <= 3; n++) {
+        fixture_run_to(fixture, CHANNEL_BACKING_OFF);
+        assert_int_equal(fixture->channel->n_failed, 1);
+        grpc_channel_reset_backoff(fixture->channel);
+        assert_int_equal(fixture->channel->state, CHANNEL_CONNECTING);
+    }
+    told_call(&told[1], fixture, "/echo", "");
+    assert_int_equal(told[1].status, GRPC_UNAVAILABLE);
+    peer_start(&fixture->peer, port);
+    grpc_channel_reset_backoff(fixture->channel);
+    told_call(&told[2], fixture, "/echo", "back");
+    assert_status(&told[2], GRPC_OK, "");
+}
+
 static void test_server_that_only_says_goaway_is_backed_off_from(void **state) {
     struct fixture *fixture = *state;
     struct told told = {0};
@@ -516,6 +539,7 @@ int main(void) {
         TEST(test_goaway_lets_calls_finish_and_sends_new_ones_elsewhere),
         TEST(test_waiting_call_moves_to_the_next_connection),
         TEST(test_second_goaway_ends_the_older_connection),
+        TEST(test_backoff_that_is_reset_connects_at_once_and_starts_anew),
         TEST(test_server_that_only_says_goaway_is_backed_off_from),
         TEST(test_last_stream_number_brings_a_new_connection),
         TEST(test_calls_beyond_the_stream_limit_wait_and_succeed),

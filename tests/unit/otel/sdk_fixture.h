@@ -26,6 +26,7 @@ struct fixture_exporter {
 
 struct fixture {
     struct otel_settings settings;
+    struct otel_resource *resource; /* NULL; the SDK takes it */
     struct otel_sdk *sdk;
     struct fixture_exporter exporters[OTEL_N_SIGNALS];
     struct otel_tracer *tracer;

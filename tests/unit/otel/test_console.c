@@ -69,7 +69,8 @@ static void export_log(const struct otel_log_data *log) {
 }
 
 static void export_metric(const struct otel_metric *metric) {
-    const struct otel_scope_metrics scopes[] = {{&scope, metric, 1}};
+    const struct otel_scope_metrics scopes[] = {
+        {.scope = &scope, .metrics = metric, .n_metrics = 1}};
     const struct otel_metrics metrics = {.scopes = scopes, .n_scopes = 1, .n_points = 1};
     export_batch(&(struct otel_batch){.signal = OTEL_METRICS, .metrics = &metrics, .n = 1});
 }
@@ -227,7 +228,13 @@ static void test_a_histogram_is_printed_by_its_buckets(void **state) {
         .attributes = attributes,
         .n_attributes = 1,
         .time_ns = 1700000000000000000,
-        .histogram = {4, 0.75, 0.001, 0.5, bounds, 2, counts},
+        .histogram = {.count = 4,
+                      .sum = 0.75,
+                      .min = 0.001,
+                      .max = 0.5,
+                      .bounds = bounds,
+                      .n_bounds = 2,
+                      .counts = counts},
         .exemplars = &exemplar,
         .n_exemplars = 1,
     };
@@ -249,9 +256,19 @@ static void test_a_histogram_is_printed_by_its_buckets(void **state) {
 static void test_sums_and_gauges_are_printed_by_their_value(void **state) {
     const struct otel_point integer = {.integer = 42}, number = {.number = 20.5};
     (void)state;
-    export_metric(&(struct otel_metric){"calls", "", "", OTEL_COUNTER, true, &integer, 1});
-    export_metric(
-        &(struct otel_metric){"sensor.temperature", "Cel", "", OTEL_GAUGE, false, &number, 1});
+    export_metric(&(struct otel_metric){.name = "calls",
+                                        .unit = "",
+                                        .description = "",
+                                        .kind = OTEL_COUNTER,
+                                        .is_integer = true,
+                                        .points = &integer,
+                                        .n_points = 1});
+    export_metric(&(struct otel_metric){.name = "sensor.temperature",
+                                        .unit = "Cel",
+                                        .description = "",
+                                        .kind = OTEL_GAUGE,
+                                        .points = &number,
+                                        .n_points = 1});
     assert_string_equal(text, "counter calls at 1970-01-01T00:00:00.000000000Z\n"
                               "    {} 42\n"
                               "gauge sensor.temperature in Cel at "

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "base/clock.h"
 #include "otel/limits.h"
 #include "sdk_fixture.h"
 
@@ -37,6 +38,7 @@ static void join_all(pthread_t *threads) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+/* None is held. */
 static void flush(struct fixture *fixture) {
     otel_sdk_flush(fixture->sdk, fixture->now_ns);
     while (!otel_sdk_is_flushed(fixture->sdk))
@@ -60,6 +62,39 @@ static void test_what_threads_record_is_exported_or_counted_as_dropped(void **st
     assert_true(fixture->exporters[OTEL_TRACES].n_items > 0);
     assert_int_equal(fixture->exporters[OTEL_TRACES].n_items + losses.n_spans, N_THREADS * N_EACH);
     assert_int_equal(fixture->exporters[OTEL_LOGS].n_items + losses.n_logs, N_THREADS * N_EACH);
+}
+
+static void count_metrics(void *user, const struct otel_metrics *metrics) {
+    *(size_t *)user += metrics->n_points;
+}
+
+static void *collect_many(void *arg) {
+    struct fixture *fixture = arg;
+    struct otel_losses losses;
+    size_t n = 0;
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(otel_sdk_collect(fixture->sdk, count_metrics, &n), 0);
+        otel_sdk_losses(fixture->sdk, &losses);
+    }
+    assert_true(n > 0);
+    return NULL;
+}
+
+static void test_figures_are_read_while_threads_record_and_it_turns(void **state) {
+    struct fixture *fixture = *state;
+    pthread_t threads[N_THREADS], collecting;
+    struct otel_losses losses;
+    fixture->exporters[OTEL_TRACES].mode = FIXTURE_FAILS;
+    fixture->exporters[OTEL_LOGS].mode = FIXTURE_TAKES;
+    start_all(fixture, threads, record_many);
+    assert_int_equal(pthread_create(&collecting, NULL, collect_many, fixture), 0);
+    for (int i = 0; i < 500; i++)
+        fixture_pass(fixture, 100 * NS_PER_MS);
+    join_all(threads);
+    assert_int_equal(pthread_join(collecting, NULL), 0);
+    flush(fixture);
+    otel_sdk_losses(fixture->sdk, &losses);
+    assert_int_equal(losses.n_spans, N_THREADS * N_EACH);
 }
 
 static void test_a_full_queue_drops_and_counts(void **state) {
@@ -116,6 +151,13 @@ static void test_too_many_threads_lose_their_spans_and_keep_their_contexts(void 
 
 /* ---- from one thread to another ---- */
 
+static void *not_sampled_one(void *arg) {
+    const struct otel_context parent = {.span = {{{7}}, {{8}}, .flags = 0}};
+    struct otel_span span;
+    fixture_start(arg, &span, &parent);
+    return NULL;
+}
+
 struct handed {
     struct fixture *fixture;
     struct otel_span span;
@@ -151,6 +193,15 @@ static void test_a_span_may_end_on_another_thread(void **state) {
     fixture_turn(*state);
 }
 
+static void test_a_span_may_end_on_a_thread_without_a_shard(void **state) {
+    struct handed handed = {.fixture = *state};
+    on_a_thread(begin, &handed);
+    for (int i = 1; i < OTEL_MAX_THREADS; i++)
+        on_a_thread(not_sampled_one, *state);
+    otel_span_end(&handed.span, 0);
+    assert_int_equal(fixture_span(*state)->attributes.n, 1);
+}
+
 static void test_a_span_may_still_run_when_all_is_freed(void **state) {
     struct fixture fixture;
     struct otel_span span;
@@ -164,10 +215,12 @@ static void test_a_span_may_still_run_when_all_is_freed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SDK(test_what_threads_record_is_exported_or_counted_as_dropped),
+        ON_SDK(test_figures_are_read_while_threads_record_and_it_turns),
         ON_SDK(test_a_full_queue_drops_and_counts),
         ON_SDK(test_what_threads_recorded_that_have_ended_is_exported),
         ON_SDK(test_too_many_threads_lose_their_spans_and_keep_their_contexts),
         ON_SDK(test_a_span_may_end_on_another_thread),
+        ON_SDK(test_a_span_may_end_on_a_thread_without_a_shard),
         cmocka_unit_test(test_a_span_may_still_run_when_all_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,44 @@ static void test_a_disabled_one_does_nothing(void **state) {
     nothing_works(fixture.sdk);
 }
 
+static const char *no_variable(const char *name) {
+    (void)name;
+    return NULL;
+}
+
+static void open_as(struct fixture *fixture, const char *service) {
+    const struct otel_resource_options options = {
+        .service_name = service, .service_version = "1", .variable = no_variable, .root = ""};
+    fixture_init(fixture);
+    assert_int_equal(otel_resource_new(&options, &fixture->resource), 0);
+    fixture_open(fixture);
+}
+
+static void is_of(const struct otel_resource *resource, const char *service) {
+    assert_text(otel_resource_get(resource, "service.name"), service);
+}
+
+static void test_two_of_them_keep_apart_each_with_its_resource(void **state) {
+    struct fixture one, other;
+    (void)state;
+    open_as(&one, "one");
+    open_as(&other, "other");
+    fixture_spans(&one, 1);
+    fixture_spans(&other, 2);
+    const struct otel_batch *batch = fixture_batch(&one, OTEL_TRACES);
+    assert_int_equal(batch->n, 1);
+    is_of(batch->resource, "one");
+    batch = fixture_batch(&other, OTEL_TRACES);
+    assert_int_equal(batch->n, 2);
+    is_of(batch->resource, "other");
+    other.exporters[OTEL_METRICS].mode = FIXTURE_HOLDS;
+    batch = fixture_batch(&other, OTEL_METRICS);
+    is_of(batch->resource, "other");
+    is_of(batch->metrics->resource, "other");
+    fixture_close(&one);
+    fixture_close(&other);
+}
+
 static void test_each_allocation_at_its_start_may_fail(void **state) {
     struct fixture fixture;
     (void)state;
@@ -248,6 +286,7 @@ int main(void) {
         ON_SDK(test_a_signal_without_an_exporter_is_not_recorded_but_metrics_are),
         cmocka_unit_test(test_no_sdk_works_everywhere),
         cmocka_unit_test(test_a_disabled_one_does_nothing),
+        cmocka_unit_test(test_two_of_them_keep_apart_each_with_its_resource),
         cmocka_unit_test(test_each_allocation_at_its_start_may_fail),
         ON_SDK(test_metrics_are_exported_at_each_interval),
         ON_SDK(test_an_interval_during_an_export_is_left_out),

@@ -118,6 +118,31 @@ static void test_a_shard_of_another_life_is_not_taken_for_this_ones(void **state
     }
 }
 
+/* One whose home is that place. */
+static void open_at_home(struct shards *shards, unsigned place) {
+    for (;;) {
+        assert_int_equal(shards_init(shards, sizeof(struct tally), open_tally, close_tally), 0);
+        if (shards->id % SHARDS_SLOTS == place)
+            return;
+        shards_fini(shards);
+    }
+}
+
+/* As many lives as a thread remembers, with ids that want the same places: none loses its shard. */
+static void test_lives_that_want_one_place_do_not_push_each_other_out(void **state) {
+    struct shards living[SHARDS_SLOTS];
+    (void)state;
+    for (int i = 0; i < SHARDS_SLOTS - 1; i++) { /* the fixture's own is one of them */
+        open_at_home(&living[i], 3);
+        count(&living[i]);
+    }
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < SHARDS_SLOTS - 1; i++)
+            assert_int_equal(((struct tally *)count(&living[i]))->n, round + 2);
+    for (int i = 0; i < SHARDS_SLOTS - 1; i++)
+        shards_fini(&living[i]);
+}
+
 /* More lives at a time than a thread remembers: each still works, with a shard anew. */
 static void test_a_thread_may_use_many(void **state) {
     enum {
@@ -168,6 +193,7 @@ int main(void) {
         ON_SHARDS(test_what_is_not_let_go_of_stays),
         ON_SHARDS(test_the_shard_of_a_living_thread_is_not_freed),
         ON_SHARDS(test_a_shard_of_another_life_is_not_taken_for_this_ones),
+        ON_SHARDS(test_lives_that_want_one_place_do_not_push_each_other_out),
         ON_SHARDS(test_a_thread_may_use_many),
         ON_SHARDS(test_threads_are_bounded),
         ON_SHARDS(test_a_shard_that_cannot_be_made_is_none),

@@ -29,7 +29,7 @@ static void test_a_child_is_in_its_parents_trace(void **state) {
     const struct otel_baggage *baggage = (const void *)"never looked at";
     const struct otel_context remote = {.span = {.trace_id = {{7}},
                                                  .span_id = {{8}},
-                                                 .flags = OTEL_FLAG_SAMPLED,
+                                                 .flags = OTEL_FLAG_SAMPLED | 0x80,
                                                  .is_remote = true,
                                                  .trace_state = bytes_str("a=1")},
                                         .baggage = baggage};

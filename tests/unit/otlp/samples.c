@@ -100,7 +100,7 @@ static const struct otel_span_data full_span = {
 
 static const struct otel_span_data small_span = {
     .scope = &scope_b,
-    .context = {TRACE_ID, SPAN_ID(3), OTEL_FLAG_SAMPLED},
+    .context = {TRACE_ID, SPAN_ID(3), .flags = OTEL_FLAG_SAMPLED},
     .kind = OTEL_KIND_INTERNAL,
     .name = TEXT("commit"),
     .start_ns = 1,
@@ -109,7 +109,7 @@ static const struct otel_span_data small_span = {
 
 static const struct otel_span_data good_span = {
     .scope = &scope_a,
-    .context = {TRACE_ID, SPAN_ID(4), OTEL_FLAG_SAMPLED},
+    .context = {TRACE_ID, SPAN_ID(4), .flags = OTEL_FLAG_SAMPLED},
     .parent = SPAN_ID(3),
     .kind = OTEL_KIND_CLIENT,
     .name = TEXT("get"),
@@ -137,7 +137,7 @@ static const struct otel_log_data full_log = {
     .body = {.type = OTEL_TEXT, .text = TEXT("the store is slow")},
     .event_name = TEXT("store.slow"),
     .attributes = ALL_KEPT(2),
-    .context = {TRACE_ID, SPAN_ID(1), OTEL_FLAG_SAMPLED},
+    .context = {TRACE_ID, SPAN_ID(1), .flags = OTEL_FLAG_SAMPLED},
 };
 
 static const struct otel_log_data small_log = {

@@ -57,19 +57,27 @@ def make_program():
         (FOLDER / "token").write_text(done.stdout)
 
 
-# The programs of tools/bench that measure something alone, by the name of their section.
-ALONE = {"coder": ["bench_chunk"], "otel": ["otel", "otel_encode"]}
+def lines_of(name, cores):
+    """What a program of tools/bench prints."""
+    run(["ninja", "-C", FOLDER, f"tools/bench/{name}"])
+    return run(machine.on_core(cores, [str(FOLDER / "tools/bench" / name)])).strip().splitlines()
 
 
-def measure_alone(name):
-    """The lines that the section's programs print, on a core of their own."""
+def measure_coder():
     make_program()
-    lines = []
-    for program in ALONE[name]:
-        run(["ninja", "-C", FOLDER, f"tools/bench/{program}"])
-        printed = run(machine.on_core(machine.SERVER_CORE, [str(FOLDER / "tools/bench" / program)]))
-        lines += printed.strip().splitlines()
-    return lines
+    return lines_of("bench_chunk", machine.SERVER_CORE)
+
+
+def measure_otel():
+    """Metrics have both cores: two threads measure the same there."""
+    make_program()
+    both = f"{machine.SERVER_CORE},{machine.LOAD_CORE}"
+    lines = lines_of("otel", machine.SERVER_CORE) + lines_of("otel_encode", machine.SERVER_CORE)
+    return lines + lines_of("otel_metrics", both)
+
+
+# Parts of the program that are measured alone, in lines of their own.
+ALONE = {"coder": measure_coder, "otel": measure_otel}
 
 
 def our_server(name, data, is_durable=False):

@@ -12,6 +12,7 @@ TITLES = {"memory": "Thermograph, in memory", "durable": "Thermograph, durable",
           "store-sqlite": "SQLite, one row a reading, 10,000 a transaction, synced",
           "store-postgresql": "PostgreSQL, COPY of 10,000 a transaction, fsync on"}
 BASE = "tonic"
+ALONE = {"coder": "The coder of chunks", "otel": "Spans, log records and metrics"}
 
 
 def spread(values, form):
@@ -113,6 +114,7 @@ def markdown(results):
             lines += [*table(load, runs), ""]
     if results["stores"]:
         lines += [*stores_table(results["stores"]), ""]
-    for title, printed in results["alone"].items():
-        lines += [f"### {title}", "", *(f"    {line}" for line in printed), ""]
+    for part, title in ALONE.items():
+        if results[part]:
+            lines += [f"### {title}, alone", "", *(f"    {line}" for line in results[part]), ""]
     return "\n".join(lines)
