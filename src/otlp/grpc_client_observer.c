@@ -80,7 +80,8 @@ static void start_span(struct otlp_grpc_client *client, struct grpc_client_call 
     struct observed_call *state = observed(call);
     struct otel_context *context = &state->span.context;
     const struct otel_carrier carrier = {.user = call, .set = set_field};
-    struct span_attributes attributes = {.n = 0};
+    struct span_attributes attributes;
+    attributes.n = 0;
     describe(client, state->method, grpc_client_call_path(call), &attributes);
     const struct otel_span_options options = {
         .name = bytes_str(state->method->name ? state->method->name : "grpc"),

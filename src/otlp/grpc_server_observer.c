@@ -37,6 +37,7 @@ static struct observed_call *observed(const struct grpc_call *call) {
 
 /* ---- the caller's context ---- */
 
+/* Not zeroed as a whole: each call would pay for it. */
 struct request_fields {
     const struct grpc_call *call;
     char joined[OTEL_MAX_TRACE_STATE_BYTES];
@@ -61,11 +62,11 @@ static struct bytes join(struct request_fields *fields, const struct bytes *valu
 
 static struct bytes get_field(void *user, const char *name) {
     struct request_fields *fields = user;
-    struct bytes values[MAX_JOINED] = {{0}};
+    struct bytes values[MAX_JOINED];
     size_t n = grpc_call_header_values(fields->call, name, values, MAX_JOINED);
-    if (n <= 1)
+    if (n == 1)
         return values[0];
-    return n > MAX_JOINED ? (struct bytes){0} : join(fields, values, n);
+    return n == 0 || n > MAX_JOINED ? (struct bytes){0} : join(fields, values, n);
 }
 
 /* ---- calls ---- */
@@ -89,10 +90,13 @@ static void describe(const struct grpc_call *call, const struct measured_method 
 
 static void start_span(struct otlp_grpc_server *server, const struct grpc_call *call) {
     struct observed_call *state = observed(call);
-    struct request_fields fields = {.call = call};
+    struct request_fields fields;
+    fields.call = call;
+    fields.is_joined = false;
     const struct otel_carrier carrier = {.user = &fields, .get = get_field};
     struct otel_context caller;
-    struct span_attributes attributes = {.n = 0};
+    struct span_attributes attributes;
+    attributes.n = 0;
     otel_propagation_extract(&server->options.propagators, &carrier, &caller, NULL);
     describe(call, state->method, &attributes);
     const struct otel_span_options options = {

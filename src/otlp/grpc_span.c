@@ -30,30 +30,28 @@ uint64_t wall_clock_of(struct wall_clock *clock, uint64_t monotonic_ns) {
 
 /* ---- attributes ---- */
 
-void span_attributes_add(struct span_attributes *attributes, const char *key,
-                         struct otel_value value) {
-    attributes->list[attributes->n++] = otel_attribute(key, value);
-}
-
-static void add_address(struct span_attributes *attributes, const char *const keys[2],
-                        struct bytes text) {
-    struct bytes host;
-    uint16_t port;
-    if (net_address_split(text, &host, &port) || host.len == 0 || host.len > MAX_HOST)
-        return;
-    span_attributes_add(attributes, keys[0], otel_text(host));
-    if (port)
-        span_attributes_add(attributes, keys[1], otel_integer(port));
+/* False: the text is no address. */
+static bool split(struct bytes text, struct bytes *host, uint16_t *port) {
+    return net_address_split(text, host, port) == 0 && host->len > 0 && host->len <= MAX_HOST;
 }
 
 void span_attributes_add_server(struct span_attributes *attributes, struct bytes text) {
-    static const char *const keys[2] = {"server.address", "server.port"};
-    add_address(attributes, keys, text);
+    struct bytes host;
+    uint16_t port;
+    if (!split(text, &host, &port))
+        return;
+    span_attributes_add(attributes, "server.address", otel_text(host));
+    if (port)
+        span_attributes_add(attributes, "server.port", otel_integer(port));
 }
 
 void span_attributes_add_peer(struct span_attributes *attributes, const char *text) {
-    static const char *const keys[2] = {"network.peer.address", "network.peer.port"};
-    add_address(attributes, keys, bytes_str(text));
+    struct bytes host;
+    uint16_t port;
+    if (!split(bytes_str(text), &host, &port))
+        return;
+    span_attributes_add(attributes, "network.peer.address", otel_text(host));
+    span_attributes_add(attributes, "network.peer.port", otel_integer(port));
 }
 
 /* ---- events ---- */

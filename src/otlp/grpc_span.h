@@ -33,8 +33,12 @@ struct span_attributes {
     struct otel_attribute list[8];
     size_t n;
 };
-void span_attributes_add(struct span_attributes *attributes, const char *key,
-                         struct otel_value value);
+
+/* Inline, so that the length of a key is known to the compiler. */
+static inline void span_attributes_add(struct span_attributes *attributes, const char *key,
+                                       struct otel_value value) {
+    attributes->list[attributes->n++] = otel_attribute(key, value);
+}
 
 /* `server.address` and `server.port`, or `network.peer.address` and its port, of `host:port`; left
  * out when the text is none. */

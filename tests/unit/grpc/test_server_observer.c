@@ -23,10 +23,10 @@ struct call_notes {
 static struct {
     pthread_mutex_t lock;
     char text[16384];
-    struct server_fixture *fixture;
+    _Atomic(struct server_fixture *) fixture;
     unsigned n_methods;
-    bool is_quiet; /* asks not to be told of messages */
-    bool fails;    /* to make what it keeps of a method */
+    atomic_bool is_quiet; /* asks not to be told of messages */
+    bool fails;           /* to make what it keeps of a method */
     atomic_uint n_ended;
     atomic_uint n_opened, n_closed;
     atomic_uint n_entered, n_left;
@@ -52,8 +52,9 @@ static void fault_unless(bool is_right) {
 }
 
 static void wake(void) {
-    if (seen.fixture)
-        uv_async_send(&seen.fixture->wakeup);
+    struct server_fixture *fixture = atomic_load(&seen.fixture);
+    if (fixture)
+        uv_async_send(&fixture->wakeup);
 }
 
 static int on_method(void *user, const char *path, void **method) {
@@ -88,7 +89,7 @@ static void on_started(void *user, struct grpc_call *call) {
     struct bytes path = grpc_call_header(call, ":path");
     bool is_known = grpc_call_observer_method(call) == &known;
     note("start %.*s%s\n", BYTES_ARGS(path), is_known ? "" : " unknown");
-    if (seen.is_quiet)
+    if (atomic_load(&seen.is_quiet))
         grpc_call_observe_no_messages(call);
 }
 
@@ -152,10 +153,11 @@ static const struct grpc_server_observer observer = {
 };
 
 static void forget(void) {
-    seen.fixture = NULL;
+    atomic_store(&seen.fixture, NULL);
     seen.text[0] = '\0';
     seen.n_methods = 0;
-    seen.is_quiet = seen.fails = false;
+    seen.fails = false;
+    atomic_store(&seen.is_quiet, false);
     atomic_uint *const counts[] = {&seen.n_ended,   &seen.n_opened, &seen.n_closed,
                                    &seen.n_entered, &seen.n_left,   &seen.n_faults};
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
@@ -165,12 +167,12 @@ static void forget(void) {
 static int setup(void **state) {
     forget();
     server_setup_observed(state, &observer);
-    seen.fixture = *state;
+    atomic_store(&seen.fixture, *state);
     return 0;
 }
 
 static int teardown(void **state) {
-    seen.fixture = NULL;
+    atomic_store(&seen.fixture, NULL);
     server_teardown(state);
     assert_int_equal(atomic_load(&seen.n_entered), atomic_load(&seen.n_left));
     assert_int_equal(atomic_load(&seen.n_opened), atomic_load(&seen.n_closed));
@@ -248,7 +250,7 @@ static void test_a_compressed_message_has_both_sizes(void **state) {
 /* ---- messages ---- */
 
 static void test_messages_need_not_be_told(void **state) {
-    seen.is_quiet = true;
+    atomic_store(&seen.is_quiet, true);
     struct raw_call *call = server_start(*state, "/test.Probe/Chat");
     raw_send_message(call, false, bytes_str("one"));
     raw_send_message(call, false, bytes_str("two"));
@@ -299,7 +301,7 @@ static void test_messages_sent_together_are_told_one_by_one(void **state) {
 }
 
 static void test_messages_sent_together_are_counted_together(void **state) {
-    seen.is_quiet = true;
+    atomic_store(&seen.is_quiet, true);
     send_two_framed(*state);
     expect_seen(*state, 1, "start /test.Probe/Silent\nend OK '' in 0/0 out 2/5\n");
 }
