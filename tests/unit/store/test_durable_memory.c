@@ -152,6 +152,51 @@ static void test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest(vo
     rig_fini(&rig);
 }
 
+enum {
+    N_CALLERS = 400,
+    N_OLD = 100,
+};
+
+/* One reading from each of many for a sensor that is new, then some for one that is known, in one
+ * batch; memory ends at the `nth` allocation. How many of the last are kept. */
+static uint64_t commit_for_a_newcomer(size_t round, size_t nth) {
+    static struct store_writer writers[N_CALLERS + 1];
+    static char id[STORE_ID_MAX_BYTES];
+    struct store_batch batch, *batches[] = {&batch};
+    struct reading reading = {.sensor_id = bytes_of(id, sizeof(id)), .seconds = 1};
+    store_batch_init(&batch);
+    memset(writers, 0, sizeof(writers));
+    memset(id, '0' + (int)round, sizeof(id));
+    for (size_t i = 0; i < N_CALLERS; i++)
+        assert_int_equal(store_batch_append(&batch, &writers[i], &reading), 0);
+    reading.sensor_id = bytes_str("attic");
+    for (size_t i = 0; i < N_OLD; i++) {
+        reading.seconds = (int64_t)(1000 * (round + 1) + i);
+        assert_int_equal(store_batch_append(&batch, &writers[N_CALLERS], &reading), 0);
+    }
+    fail_alloc_from(nth);
+    rig.twins.disk.backend->ops->commit(rig.twins.disk.backend, batches, 1);
+    fail_alloc_off();
+    uint64_t n_kept = batch.runs[N_CALLERS].outcome.accepted;
+    store_batch_fini(&batch);
+    return n_kept;
+}
+
+/* Those of a sensor whose chunk has room need no memory, whatever others need. */
+static void test_a_newcomer_without_memory_takes_no_room_from_others(void **state) {
+    (void)state;
+    start_in_peace(9);
+    bench_open(&rig.twins.disk);
+    uint64_t n_kept = 0;
+    for (size_t round = 0; round < 40; round++)
+        n_kept += commit_for_a_newcomer(round, round % 2 ? 1 + round / 2 % 8 : SIZE_MAX);
+    assert_int_equal(rig.twins.disk.n_failures, 0);
+    rig_lose_power(&rig, 9);
+    bench_open(&rig.twins.disk);
+    assert_int_equal(bench_count(rig.twins.disk.backend, "attic"), n_kept);
+    rig_fini(&rig);
+}
+
 /* ---- with a keeper that has much to do ---- */
 
 static size_t n_sealings(void) {
@@ -294,6 +339,7 @@ int main(void) {
         cmocka_unit_test(test_opening_without_memory_fails_and_may_be_tried_again),
         cmocka_unit_test(test_reading_without_memory_fails_and_may_be_tried_again),
         cmocka_unit_test(test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest),
+        cmocka_unit_test(test_a_newcomer_without_memory_takes_no_room_from_others),
         cmocka_unit_test(test_no_failing_allocation_ends_accepting),
         cmocka_unit_test(test_no_failing_allocation_of_sqlite_ends_accepting),
         cmocka_unit_test(test_what_is_sealed_when_memory_runs_out_is_not_sealed_again),
