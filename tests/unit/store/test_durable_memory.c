@@ -322,6 +322,47 @@ static void test_the_keeper_goes_on_once_there_is_memory(void **state) {
     rig_fini(&rig);
 }
 
+static _Atomic bool is_held;
+
+static void hold(void *user) {
+    (void)user;
+    while (is_held)
+        sched_yield();
+}
+
+static uint64_t n_chunks(void) {
+    struct store_figures figures;
+    rig.twins.disk.backend->ops->figures(rig.twins.disk.backend, &figures);
+    return figures.disk.n_chunks;
+}
+
+/* Sealing needs none of our memory here, merging does: that is what fails. */
+static void test_chunks_are_merged_once_there_is_memory(void **state) {
+    (void)state;
+    rig_init(&rig, 10);
+    rig.twins.disk.options.journal_limit_bytes = 0;
+    rig.twins.disk.options.memory_limit_bytes = 1; /* each commit is sealed */
+    bench_open(&rig.twins.disk);
+    write_newer(0);
+    wait_until_sealed();
+    is_held = true;
+    fault_vfs_arm(&(struct fault){FAULT_SYNC, 1, FAULT_DELAY, hold, NULL});
+    for (size_t round = 1; round < 20; round++)
+        write_newer(round);
+    fail_alloc_from(1);
+    is_held = false;
+    wait_until_sealed();
+    uint64_t end_ns = clock_monotonic_ns() + 60 * NS_PER_S;
+    while (fail_alloc_count() == 0 && clock_monotonic_ns() < end_ns)
+        sched_yield();
+    fail_alloc_off();
+    while (n_chunks() >= 10 && clock_monotonic_ns() < end_ns)
+        sched_yield();
+    assert_true(n_chunks() < 10);
+    twins_compare(&rig.twins);
+    rig_fini(&rig);
+}
+
 /* What is not sealed is in the journal. */
 static void test_an_end_without_memory_is_not_put_off(void **state) {
     (void)state;
@@ -344,6 +385,7 @@ int main(void) {
         cmocka_unit_test(test_no_failing_allocation_of_sqlite_ends_accepting),
         cmocka_unit_test(test_what_is_sealed_when_memory_runs_out_is_not_sealed_again),
         cmocka_unit_test(test_the_keeper_goes_on_once_there_is_memory),
+        cmocka_unit_test(test_chunks_are_merged_once_there_is_memory),
         cmocka_unit_test(test_an_end_without_memory_is_not_put_off),
     };
     sqlite_alloc_take_over();
