@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "otel/instruments.h"
 
 enum {
     MAX_ATTRIBUTES = 3,
@@ -125,68 +126,59 @@ static void observe_all(void *user, struct otel_observations *out) {
 
 /* ---- instruments ---- */
 
-struct wanted {
-    struct otel_instrument **instrument;
-    enum otel_instrument_kind kind;
-    const char *name, *unit, *description;
-};
-
-static int make(struct sdk_metrics *metrics, const struct wanted *wanted) {
-    struct otel_instrument_options options = {.kind = wanted->kind,
-                                              .is_integer = wanted->kind != OTEL_HISTOGRAM,
-                                              .name = wanted->name,
-                                              .unit = wanted->unit,
-                                              .description = wanted->description};
-    if (wanted->kind == OTEL_HISTOGRAM) {
-        options.bounds = seconds;
-        options.n_bounds = ARRAY_LEN(seconds);
-    }
-    return otel_instrument_new(metrics->meter, &options, wanted->instrument);
-}
-
 static int make_all(struct sdk_metrics *m) {
-    const struct wanted all[] = {
-        {&m->started, OTEL_COUNTER, "otel.sdk.span.started", "{span}", "Spans started."},
-        {&m->live, OTEL_UP_DOWN_COUNTER, "otel.sdk.span.live", "{span}",
-         "Recorded spans that have not ended."},
-        {&m->processed[RECORD_SPAN], OTEL_COUNTER, "otel.sdk.processor.span.processed", "{span}",
-         "Spans handed to the exporter, or dropped before that."},
-        {&m->queue_size[RECORD_SPAN], OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.span.queue.size",
-         "{span}", "Spans in the queue."},
-        {&m->queue_capacity[RECORD_SPAN], OTEL_UP_DOWN_COUNTER,
-         "otel.sdk.processor.span.queue.capacity", "{span}", "Spans the queue can hold."},
-        {&m->exported[OTEL_TRACES], OTEL_COUNTER, "otel.sdk.exporter.span.exported", "{span}",
-         "Spans whose export is over."},
-        {&m->inflight[OTEL_TRACES], OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.span.inflight",
-         "{span}", "Spans whose export is under way."},
-        {&m->logs, OTEL_COUNTER, "otel.sdk.log.created", "{log_record}", "Log records emitted."},
-        {&m->processed[RECORD_LOG], OTEL_COUNTER, "otel.sdk.processor.log.processed",
-         "{log_record}", "Log records handed to the exporter, or dropped before that."},
-        {&m->queue_size[RECORD_LOG], OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.log.queue.size",
-         "{log_record}", "Log records in the queue."},
-        {&m->queue_capacity[RECORD_LOG], OTEL_UP_DOWN_COUNTER,
-         "otel.sdk.processor.log.queue.capacity", "{log_record}",
-         "Log records the queue can hold."},
-        {&m->exported[OTEL_LOGS], OTEL_COUNTER, "otel.sdk.exporter.log.exported", "{log_record}",
-         "Log records whose export is over."},
-        {&m->inflight[OTEL_LOGS], OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.log.inflight",
-         "{log_record}", "Log records whose export is under way."},
-        {&m->exported[OTEL_METRICS], OTEL_COUNTER, "otel.sdk.exporter.metric_data_point.exported",
-         "{data_point}", "Metric data points whose export is over."},
-        {&m->inflight[OTEL_METRICS], OTEL_UP_DOWN_COUNTER,
-         "otel.sdk.exporter.metric_data_point.inflight", "{data_point}",
-         "Metric data points whose export is under way."},
-        {&m->export_duration, OTEL_HISTOGRAM, "otel.sdk.exporter.operation.duration", "s",
-         "How long an export takes, its retries included."},
-        {&m->collection_duration, OTEL_HISTOGRAM, "otel.sdk.metric_reader.collection.duration", "s",
-         "How long a collection of all metrics takes."},
+    const struct otel_instrument_row rows[] = {
+        {&m->started,
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.span.started", "{span}", "Spans started.")},
+        {&m->live, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.span.live", "{span}",
+                                          "Recorded spans that have not ended.")},
+        {&m->processed[RECORD_SPAN],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.processor.span.processed", "{span}",
+                                "Spans handed to the exporter, or dropped before that.")},
+        {&m->queue_size[RECORD_SPAN],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.span.queue.size",
+                                "{span}", "Spans in the queue.")},
+        {&m->queue_capacity[RECORD_SPAN],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.span.queue.capacity",
+                                "{span}", "Spans the queue can hold.")},
+        {&m->exported[OTEL_TRACES],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.exporter.span.exported", "{span}",
+                                "Spans whose export is over.")},
+        {&m->inflight[OTEL_TRACES],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.span.inflight", "{span}",
+                                "Spans whose export is under way.")},
+        {&m->logs, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.log.created", "{log_record}",
+                                          "Log records emitted.")},
+        {&m->processed[RECORD_LOG],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.processor.log.processed", "{log_record}",
+                                "Log records handed to the exporter, or dropped before that.")},
+        {&m->queue_size[RECORD_LOG],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.log.queue.size",
+                                "{log_record}", "Log records in the queue.")},
+        {&m->queue_capacity[RECORD_LOG],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.log.queue.capacity",
+                                "{log_record}", "Log records the queue can hold.")},
+        {&m->exported[OTEL_LOGS],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.exporter.log.exported", "{log_record}",
+                                "Log records whose export is over.")},
+        {&m->inflight[OTEL_LOGS],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.log.inflight",
+                                "{log_record}", "Log records whose export is under way.")},
+        {&m->exported[OTEL_METRICS],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.exporter.metric_data_point.exported",
+                                "{data_point}", "Metric data points whose export is over.")},
+        {&m->inflight[OTEL_METRICS],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER,
+                                "otel.sdk.exporter.metric_data_point.inflight", "{data_point}",
+                                "Metric data points whose export is under way.")},
+        {&m->export_duration,
+         OTEL_MEASURES_BUCKETS("otel.sdk.exporter.operation.duration", "s",
+                               "How long an export takes, its retries included.", seconds)},
+        {&m->collection_duration,
+         OTEL_MEASURES_BUCKETS("otel.sdk.metric_reader.collection.duration", "s",
+                               "How long a collection of all metrics takes.", seconds)},
     };
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        int r = make(m, &all[i]);
-        if (r)
-            return err_trace(r);
-    }
-    return 0;
+    return otel_instruments_new(m->meter, rows, ARRAY_LEN(rows));
 }
 
 int sdk_metrics_init(struct sdk_metrics *metrics, struct otel_meter *meter,

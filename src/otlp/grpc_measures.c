@@ -11,6 +11,7 @@
 #include "otlp/grpc_measures.h"
 
 #include "base/mem.h"
+#include "otel/instruments.h"
 
 /* gRFC A66, "Latency Buckets" and "Size Buckets". */
 static const double latency_bounds[] = {
@@ -109,67 +110,43 @@ const struct measures_side measures_client = {
 
 /* ---- instruments ---- */
 
-/* An instrument that the meter refuses is one that measures nothing: only memory is an error. */
-static int make(struct otel_meter *meter, const struct otel_instrument_options *options,
-                struct otel_instrument **instrument) {
-    int r = otel_instrument_new(meter, options, instrument);
-    return r == -ENOMEM ? r : 0;
-}
-
-static int make_counter(struct measures *measures, struct otel_instrument **counter,
-                        const struct otel_instrument_options *options) {
-    struct otel_instrument_options whole = *options;
-    whole.kind = OTEL_COUNTER;
-    whole.is_integer = true;
-    return make(measures->meter, &whole, counter);
-}
-
-static int make_histogram(struct measures *measures, size_t i) {
-    const struct measures_histogram *histogram = &measures->side->histograms[i];
-    bool is_duration = histogram->measured == MEASURED_DURATION;
-    struct otel_instrument_options options = {
-        .kind = OTEL_HISTOGRAM,
-        .name = histogram->name,
-        .unit = is_duration ? "s" : "By",
-        .description = histogram->description,
-        .bounds = is_duration ? latency_bounds : size_bounds,
-        .n_bounds = is_duration ? ARRAY_LEN(latency_bounds) : ARRAY_LEN(size_bounds),
+static int make_counters(struct measures *measures) {
+    const struct measures_side *side = measures->side;
+    const struct otel_instrument_row rows[] = {
+        {&measures->started, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, side->started, side->started_unit,
+                                                    "Calls started, those that run included.")},
+        {&measures->handshakes,
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, side->handshakes, "{handshake}",
+                                "TLS handshakes, by how they went.")},
+        {&measures->limits, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, side->limits, "{hit}",
+                                                   "Times that a limit was hit, by its name.")},
     };
-    if (histogram->is_rpc) {
-        options.bounds = rpc_bounds;
-        options.n_bounds = ARRAY_LEN(rpc_bounds);
-    }
-    return make(measures->meter, &options, &measures->histograms[i]);
+    return otel_instruments_new(measures->meter, rows, ARRAY_LEN(rows));
+}
+
+static struct otel_instrument_options options_of(const struct measures_histogram *histogram) {
+    const char *name = histogram->name, *description = histogram->description;
+    if (histogram->is_rpc)
+        return (struct otel_instrument_options)OTEL_MEASURES_BUCKETS(name, "s", description,
+                                                                     rpc_bounds);
+    if (histogram->measured == MEASURED_DURATION)
+        return (struct otel_instrument_options)OTEL_MEASURES_BUCKETS(name, "s", description,
+                                                                     latency_bounds);
+    return (struct otel_instrument_options)OTEL_MEASURES_BUCKETS(name, "By", description,
+                                                                 size_bounds);
 }
 
 int measures_init(struct measures *measures, const struct measures_side *side,
                   struct otel_meter *meter) {
+    struct otel_instrument_row histograms[MEASURES_MAX_HISTOGRAMS];
     *measures = (struct measures){.side = side, .meter = meter};
     if (!meter)
         return 0;
-    int r = make_counter(measures, &measures->started,
-                         &(struct otel_instrument_options){
-                             .name = side->started,
-                             .unit = side->started_unit,
-                             .description = "Calls started, those that run included.",
-                         });
-    if (!r)
-        r = make_counter(measures, &measures->handshakes,
-                         &(struct otel_instrument_options){
-                             .name = side->handshakes,
-                             .unit = "{handshake}",
-                             .description = "TLS handshakes, by how they went.",
-                         });
-    if (!r)
-        r = make_counter(measures, &measures->limits,
-                         &(struct otel_instrument_options){
-                             .name = side->limits,
-                             .unit = "{hit}",
-                             .description = "Times that a limit was hit, by its name.",
-                         });
-    for (size_t i = 0; i < side->n_histograms && !r; i++)
-        r = make_histogram(measures, i);
-    return r;
+    for (size_t i = 0; i < side->n_histograms; i++)
+        histograms[i] = (struct otel_instrument_row){&measures->histograms[i],
+                                                     options_of(&side->histograms[i])};
+    int r = make_counters(measures);
+    return r ? r : otel_instruments_new(meter, histograms, side->n_histograms);
 }
 
 /* ---- attributes ---- */

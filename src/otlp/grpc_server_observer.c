@@ -8,6 +8,7 @@
  */
 #include "base/mem.h"
 #include "grpc/call.h"
+#include "otel/instruments.h"
 #include "otlp/grpc_observer.h"
 #include "otlp/grpc_span.h"
 
@@ -218,18 +219,13 @@ static const struct grpc_server_observer callbacks = {
 
 static int make_open_connections(struct otlp_grpc_server *server) {
     struct otel_instrument *instrument = NULL;
-    const struct otel_instrument_options options = {
-        .kind = OTEL_UP_DOWN_COUNTER,
-        .is_integer = true,
-        .name = "grpc.server.open_connections",
-        .unit = "{connection}",
-        .description = "Connections that are open, TLS handshake included.",
-    };
-    if (!server->options.meter)
-        return 0;
-    int r = otel_instrument_new(server->options.meter, &options, &instrument);
+    const struct otel_instrument_row row = {
+        &instrument,
+        OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "grpc.server.open_connections", "{connection}",
+                               "Connections that are open, TLS handshake included.")};
+    int r = otel_instruments_new(server->options.meter, &row, 1);
     server->open_connections = otel_series_of(instrument, NULL, 0);
-    return r == -ENOMEM ? r : 0;
+    return r;
 }
 
 int otlp_grpc_server_new(const struct otlp_grpc_options *options, struct otlp_grpc_server **out) {
