@@ -10,10 +10,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "otel/attribute_list.h"
 #include "otel/instruments.h"
 
 enum {
-    MAX_ATTRIBUTES = 3,
     MAX_NAME = 96,
 };
 
@@ -27,22 +27,22 @@ static const char *const processors[RECORD_KINDS] = {
 
 /* ---- attributes ---- */
 
-struct attributes {
-    struct otel_attribute all[MAX_ATTRIBUTES];
-    size_t n;
-    char component[MAX_NAME];
-};
-
-static void add(struct attributes *attributes, const char *key, const char *value) {
-    attributes->all[attributes->n++] = otel_attribute(key, otel_str(value));
+static void add(struct otel_attribute_list *attributes, const char *key, const char *value) {
+    otel_attribute_list_add(attributes, key, otel_str(value));
 }
 
-/* `error_type` may be NULL. */
-static void describe(struct attributes *attributes, const char *type, const char *error_type) {
+/* Which component it is, and why it failed; `error_type` may be NULL. */
+struct component {
+    struct otel_attribute_list attributes;
+    char name[MAX_NAME];
+};
+
+static void describe(struct component *component, const char *type, const char *error_type) {
+    struct otel_attribute_list *attributes = &component->attributes;
+    snprintf(component->name, sizeof(component->name), "%s/0", type);
     attributes->n = 0;
-    snprintf(attributes->component, sizeof(attributes->component), "%s/0", type);
     add(attributes, "otel.component.type", type);
-    add(attributes, "otel.component.name", attributes->component);
+    add(attributes, "otel.component.name", component->name);
     if (error_type)
         add(attributes, "error.type", error_type);
 }
@@ -60,7 +60,7 @@ static uint64_t total(const struct observation *of, unsigned count) {
 }
 
 static void observe(const struct observation *of, struct otel_instrument *instrument,
-                    uint64_t value, const struct attributes *attributes) {
+                    uint64_t value, const struct otel_attribute_list *attributes) {
     otel_observe(of->out, instrument, (int64_t)value, attributes->all, attributes->n);
 }
 
@@ -68,7 +68,7 @@ static uint64_t observe_started_of(const struct observation *of, bool is_sampled
     static const char *const origins[RECORD_ORIGINS] = {"none", "local", "remote"};
     uint64_t sum = 0;
     for (unsigned origin = 0; origin < RECORD_ORIGINS; origin++) {
-        struct attributes attributes = {.n = 0};
+        struct otel_attribute_list attributes = {.n = 0};
         uint64_t n = total(of, COUNT_STARTED + (is_sampled ? RECORD_ORIGINS : 0u) + origin);
         add(&attributes, "otel.span.parent.origin", origins[origin]);
         add(&attributes, "otel.span.sampling_result", is_sampled ? "RECORD_AND_SAMPLE" : "DROP");
@@ -81,7 +81,7 @@ static uint64_t observe_started_of(const struct observation *of, bool is_sampled
 /* Those without room never live. Totals are read one after the other: never below zero. */
 static void observe_spans(const struct observation *of) {
     uint64_t gone = total(of, COUNT_ENDED) + total(of, COUNT_NO_ROOM + RECORD_SPAN);
-    struct attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     observe_started_of(of, false);
     uint64_t n_sampled = observe_started_of(of, true);
     add(&attributes, "otel.span.sampling_result", "RECORD_AND_SAMPLE");
@@ -89,23 +89,23 @@ static void observe_spans(const struct observation *of) {
 }
 
 static void observe_logs(const struct observation *of) {
-    observe(of, of->metrics->logs, total(of, COUNT_LOGS), &(struct attributes){.n = 0});
+    observe(of, of->metrics->logs, total(of, COUNT_LOGS), &(struct otel_attribute_list){.n = 0});
 }
 
 static void observe_processed(const struct observation *of, enum record_kind kind,
                               const char *error_type, uint64_t n) {
-    struct attributes attributes;
-    describe(&attributes, processors[kind], error_type);
-    observe(of, of->metrics->processed[kind], n, &attributes);
+    struct component processor;
+    describe(&processor, processors[kind], error_type);
+    observe(of, of->metrics->processed[kind], n, &processor.attributes);
 }
 
 static void observe_processor(const struct observation *of, enum record_kind kind) {
     const struct sdk_metrics_components *components = &of->metrics->components;
     struct record_queue *queue = &components->recorder->queues[kind];
-    struct attributes attributes;
-    describe(&attributes, processors[kind], NULL);
-    observe(of, of->metrics->queue_size[kind], atomic_load(&queue->n), &attributes);
-    observe(of, of->metrics->queue_capacity[kind], queue->max, &attributes);
+    struct component processor;
+    describe(&processor, processors[kind], NULL);
+    observe(of, of->metrics->queue_size[kind], atomic_load(&queue->n), &processor.attributes);
+    observe(of, of->metrics->queue_capacity[kind], queue->max, &processor.attributes);
     observe_processed(of, kind, NULL, atomic_load(components->n_processed[kind]));
     observe_processed(of, kind, "queue_full", total(of, COUNT_QUEUE_FULL + kind));
     observe_processed(of, kind, "no_memory", total(of, COUNT_NO_ROOM + kind));
@@ -199,9 +199,9 @@ void sdk_metrics_fini(struct sdk_metrics *metrics) {
 
 static struct otel_series *series(struct otel_instrument *instrument, const char *type,
                                   const char *error_type) {
-    struct attributes attributes;
-    describe(&attributes, type, error_type);
-    return otel_series_of(instrument, attributes.all, attributes.n);
+    struct component component;
+    describe(&component, type, error_type);
+    return otel_series_of(instrument, component.attributes.all, component.attributes.n);
 }
 
 static const char *exporter_of(const struct sdk_metrics *metrics, enum otel_signal signal) {

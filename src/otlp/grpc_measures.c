@@ -11,6 +11,7 @@
 #include "otlp/grpc_measures.h"
 
 #include "base/mem.h"
+#include "otel/attribute_list.h"
 #include "otel/instruments.h"
 
 /* gRFC A66, "Latency Buckets" and "Size Buckets". */
@@ -151,41 +152,33 @@ int measures_init(struct measures *measures, const struct measures_side *side,
 
 /* ---- attributes ---- */
 
-struct attributes {
-    struct otel_attribute list[8];
-    size_t n;
-};
-
-static void add(struct attributes *attributes, const char *key, struct otel_value value) {
-    attributes->list[attributes->n++] = otel_attribute(key, value);
-}
-
 static struct otel_series *series_of(struct otel_instrument *instrument,
-                                     const struct attributes *attributes) {
-    return otel_series_of(instrument, attributes->list, attributes->n);
+                                     const struct otel_attribute_list *attributes) {
+    return otel_series_of(instrument, attributes->all, attributes->n);
 }
 
 /* gRFC A66: what is not known is `other`. */
-static struct attributes grpc_attributes(const struct measured_method *method) {
-    struct attributes attributes = {.n = 0};
-    add(&attributes, "grpc.method", otel_str(method->name ? method->name : "other"));
+static struct otel_attribute_list grpc_attributes(const struct measured_method *method) {
+    struct otel_attribute_list attributes = {.n = 0};
+    otel_attribute_list_add(&attributes, "grpc.method",
+                            otel_str(method->name ? method->name : "other"));
     if (method->measures->side->has_target)
-        add(&attributes, "grpc.target", otel_str(method->measures->target));
+        otel_attribute_list_add(&attributes, "grpc.target", otel_str(method->measures->target));
     return attributes;
 }
 
-static struct attributes rpc_attributes(const struct measured_method *method,
-                                        enum grpc_status status) {
+static struct otel_attribute_list rpc_attributes(const struct measured_method *method,
+                                                 enum grpc_status status) {
     const struct measures *measures = method->measures;
-    struct attributes attributes = {.n = 0};
-    add(&attributes, "rpc.system.name", otel_str("grpc"));
-    add(&attributes, "rpc.method", otel_str(measured_method_name(method)));
-    add(&attributes, "rpc.status_code", otel_str(grpc_status_name(status)));
+    struct otel_attribute_list attributes = {.n = 0};
+    otel_attribute_list_add(&attributes, "rpc.system.name", otel_str("grpc"));
+    otel_attribute_list_add(&attributes, "rpc.method", otel_str(measured_method_name(method)));
+    otel_attribute_list_add(&attributes, "rpc.status_code", otel_str(grpc_status_name(status)));
     if (measures->side->is_error(status))
-        add(&attributes, "error.type", otel_str(grpc_status_name(status)));
+        otel_attribute_list_add(&attributes, "error.type", otel_str(grpc_status_name(status)));
     if (measures->address) {
-        add(&attributes, "server.address", otel_str(measures->address));
-        add(&attributes, "server.port", otel_integer(measures->port));
+        otel_attribute_list_add(&attributes, "server.address", otel_str(measures->address));
+        otel_attribute_list_add(&attributes, "server.port", otel_integer(measures->port));
     }
     return attributes;
 }
@@ -193,12 +186,12 @@ static struct attributes rpc_attributes(const struct measured_method *method,
 static struct otel_series *series_for(const struct measured_method *method, enum grpc_status status,
                                       size_t i) {
     const struct measures *measures = method->measures;
-    struct attributes attributes;
+    struct otel_attribute_list attributes;
     if (measures->side->histograms[i].is_rpc) {
         attributes = rpc_attributes(method, status);
     } else {
         attributes = grpc_attributes(method);
-        add(&attributes, "grpc.status", otel_str(grpc_status_name(status)));
+        otel_attribute_list_add(&attributes, "grpc.status", otel_str(grpc_status_name(status)));
     }
     return series_of(measures->histograms[i], &attributes);
 }
@@ -219,7 +212,7 @@ struct measured_method *measured_method_new(const struct measures *measures, str
         return NULL;
     }
     if (measures->meter) {
-        struct attributes attributes = grpc_attributes(method);
+        struct otel_attribute_list attributes = grpc_attributes(method);
         method->started = series_of(measures->started, &attributes);
     }
     return method;
@@ -277,23 +270,24 @@ void measured_method_ended(struct measured_method *method, const struct measured
 /* ---- what belongs to no call ---- */
 
 void measures_handshake(const struct measures *measures, const struct net_handshake *handshake) {
-    struct attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     if (!measures->meter)
         return;
-    add(&attributes, "grpc.tls.handshake.result", otel_str(handshake->result));
-    add(&attributes, "grpc.tls.handshake.resumed",
+    otel_attribute_list_add(&attributes, "grpc.tls.handshake.result", otel_str(handshake->result));
+    otel_attribute_list_add(
+        &attributes, "grpc.tls.handshake.resumed",
         otel_str(handshake->is_resumed ? "RESUMED_HANDSHAKE" : "FULL_HANDSHAKE"));
     if (measures->side->has_target)
-        add(&attributes, "grpc.target", otel_str(measures->target));
+        otel_attribute_list_add(&attributes, "grpc.target", otel_str(measures->target));
     otel_series_add(series_of(measures->handshakes, &attributes), 1);
 }
 
 void measures_limit(const struct measures *measures, const char *limit) {
-    struct attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     if (!measures->meter)
         return;
-    add(&attributes, "grpc.limit", otel_str(limit));
+    otel_attribute_list_add(&attributes, "grpc.limit", otel_str(limit));
     if (measures->side->has_target)
-        add(&attributes, "grpc.target", otel_str(measures->target));
+        otel_attribute_list_add(&attributes, "grpc.target", otel_str(measures->target));
     otel_series_add(series_of(measures->limits, &attributes), 1);
 }
