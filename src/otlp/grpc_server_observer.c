@@ -220,9 +220,9 @@ static const struct grpc_server_observer callbacks = {
 static int make_open_connections(struct otlp_grpc_server *server) {
     struct otel_instrument *instrument = NULL;
     const struct otel_instrument_row row = {
-        &instrument,
-        OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "grpc.server.open_connections", "{connection}",
-                               "Connections that are open, TLS handshake included.")};
+        &instrument, OTEL_MEASURES_INTEGERS(
+                         OTEL_UP_DOWN_COUNTER, "grpc.server.open_connections", "{connection}",
+                         "Connections that are open and have their TLS handshake behind them.")};
     int r = otel_instruments_new(server->options.meter, &row, 1);
     server->open_connections = otel_series_of(instrument, NULL, 0);
     return r;
