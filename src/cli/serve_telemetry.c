@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/serve_telemetry.h"
 
+#include "otel/instruments.h"
+
 int serve_telemetry_open(struct serve_telemetry *telemetry, struct serve_settings *settings,
                          const struct options *options, struct err_text *why) {
     struct telemetry *base = &telemetry->telemetry;
@@ -19,18 +21,15 @@ static void observe_expiry(void *user, struct otel_observations *out) {
 }
 
 static int watch_certificate(struct serve_telemetry *telemetry, int64_t expires_at) {
-    const struct otel_instrument_options expiry = {
-        .kind = OTEL_GAUGE,
-        .is_integer = true,
-        .name = "tls.certificate.expiry",
-        .unit = "s",
-        .description = "When the server's certificate expires, in seconds since 1970.",
-    };
+    const struct otel_instrument_row expiry = {
+        &telemetry->expiry,
+        OTEL_MEASURES_INTEGERS(OTEL_GAUGE, "tls.certificate.expiry", "s",
+                               "When the server's certificate expires, in seconds since 1970.")};
     struct otel_meter *meter = telemetry->telemetry.meter;
     if (expires_at == 0)
         return 0;
     telemetry->expires_at = expires_at;
-    int r = otel_instrument_new(meter, &expiry, &telemetry->expiry);
+    int r = otel_instruments_new(meter, &expiry, 1);
     return r ? r : otel_meter_observe(meter, observe_expiry, telemetry);
 }
 

@@ -9,7 +9,7 @@
  * (figures of the store, temperatures) is looked up when somebody collects, on the telemetry
  * thread.
  *
- * To add a metric: a line in the table of `make_instruments`, its place in the struct, a line in
+ * To add a metric: a row in `make_measured` or `make_observed`, its place in the struct, a line in
  * docs/telemetry.md.
  */
 #include "collector/telemetry.h"
@@ -216,23 +216,20 @@ static void observe(void *user, struct otel_observations *out) {
 
 /* ---- its life ---- */
 
-#define WHOLE(kind, name, unit, description) \
-    { kind, true, name, unit, description, NULL, 0 }
-
 static int make_measured(struct collector_telemetry *telemetry) {
     struct instruments *all = &telemetry->instruments;
     const struct otel_instrument_row rows[] = {
-        {&all->readings, WHOLE(OTEL_COUNTER, "sensor.readings", "{reading}",
-                               "Readings that were acknowledged, by whether they were new.")},
-        {&all->refused, WHOLE(OTEL_COUNTER, "sensor.readings.refused", "{reading}",
-                              "Readings that were refused, by reason.")},
+        {&all->readings,
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "sensor.readings", "{reading}",
+                                "Readings that were acknowledged, by whether they were new.")},
+        {&all->refused, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "sensor.readings.refused", "{reading}",
+                                               "Readings that were refused, by reason.")},
         {&all->commit_duration,
-         {OTEL_HISTOGRAM, false, "store.commit.duration", "s",
-          "Time that a commit takes until its readings are kept.", commit_bounds,
-          ARRAY_LEN(commit_bounds)}},
-        {&all->commit_readings,
-         {OTEL_HISTOGRAM, false, "store.commit.readings", "{reading}", "Readings of a commit.",
-          readings_bounds, ARRAY_LEN(readings_bounds)}},
+         OTEL_MEASURES_BUCKETS("store.commit.duration", "s",
+                               "Time that a commit takes until its readings are kept.",
+                               commit_bounds)},
+        {&all->commit_readings, OTEL_MEASURES_BUCKETS("store.commit.readings", "{reading}",
+                                                      "Readings of a commit.", readings_bounds)},
     };
     return otel_instruments_new(telemetry->options.meter, rows, ARRAY_LEN(rows));
 }
@@ -240,33 +237,36 @@ static int make_measured(struct collector_telemetry *telemetry) {
 static int make_observed(struct collector_telemetry *telemetry) {
     struct instruments *all = &telemetry->instruments;
     const struct otel_instrument_row rows[] = {
-        {&all->sensors, WHOLE(OTEL_UP_DOWN_COUNTER, "store.sensors", "{sensor}", "Sensors.")},
-        {&all->kept, WHOLE(OTEL_UP_DOWN_COUNTER, "store.readings", "{reading}", "Readings kept.")},
-        {&all->batches, WHOLE(OTEL_UP_DOWN_COUNTER, "store.batches.waiting", "{batch}",
-                              "Batches of readings that wait for the writer.")},
-        {&all->memory, WHOLE(OTEL_UP_DOWN_COUNTER, "store.memory.usage", "By",
-                             "Memory that the store uses for readings.")},
-        {&all->memory_limit,
-         WHOLE(OTEL_UP_DOWN_COUNTER, "store.memory.limit", "By", "What it may use.")},
-        {&all->is_accepting, WHOLE(OTEL_GAUGE, "store.accepting", "1",
-                                   "1 while the store takes readings, 0 once it has failed.")},
-        {&all->disk,
-         WHOLE(OTEL_UP_DOWN_COUNTER, "store.disk.usage", "By", "Bytes on disk, by file.")},
-        {&all->disk_free, WHOLE(OTEL_UP_DOWN_COUNTER, "store.disk.free", "By",
-                                "Space left on the disk of the data.")},
-        {&all->journal_limit,
-         WHOLE(OTEL_UP_DOWN_COUNTER, "store.journal.limit", "By", "What the journal may grow to.")},
-        {&all->chunks,
-         WHOLE(OTEL_UP_DOWN_COUNTER, "store.chunks", "{chunk}", "Chunks that are sealed.")},
-        {&all->open, WHOLE(OTEL_UP_DOWN_COUNTER, "store.chunks.open.memory", "By",
-                           "Memory of chunks that are open.")},
-        {&all->waiting, WHOLE(OTEL_UP_DOWN_COUNTER, "store.sealings.waiting", "{chunk}",
-                              "Chunks that wait to be sealed.")},
-        {&all->last_sync,
-         {OTEL_GAUGE, false, "store.sync.last_duration", "s", "What the last sync took.", NULL, 0}},
-        {&all->temperature,
-         {OTEL_GAUGE, false, "sensor.temperature", "Cel", "The latest temperature, by time.", NULL,
-          0}},
+        {&all->sensors,
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.sensors", "{sensor}", "Sensors.")},
+        {&all->kept, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.readings", "{reading}",
+                                            "Readings kept.")},
+        {&all->batches,
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.batches.waiting", "{batch}",
+                                "Batches of readings that wait for the writer.")},
+        {&all->memory, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.memory.usage", "By",
+                                              "Memory that the store uses for readings.")},
+        {&all->memory_limit, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.memory.limit",
+                                                    "By", "What it may use.")},
+        {&all->is_accepting,
+         OTEL_MEASURES_INTEGERS(OTEL_GAUGE, "store.accepting", "1",
+                                "1 while the store takes readings, 0 once it has failed.")},
+        {&all->disk, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.disk.usage", "By",
+                                            "Bytes on disk, by file.")},
+        {&all->disk_free, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.disk.free", "By",
+                                                 "Space left on the disk of the data.")},
+        {&all->journal_limit, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.journal.limit",
+                                                     "By", "What the journal may grow to.")},
+        {&all->chunks, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.chunks", "{chunk}",
+                                              "Chunks that are sealed.")},
+        {&all->open, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.chunks.open.memory", "By",
+                                            "Memory of chunks that are open.")},
+        {&all->waiting, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.sealings.waiting",
+                                               "{chunk}", "Chunks that wait to be sealed.")},
+        {&all->last_sync, OTEL_MEASURES_NUMBERS(OTEL_GAUGE, "store.sync.last_duration", "s",
+                                                "What the last sync took.")},
+        {&all->temperature, OTEL_MEASURES_NUMBERS(OTEL_GAUGE, "sensor.temperature", "Cel",
+                                                  "The latest temperature, by time.")},
     };
     return otel_instruments_new(telemetry->options.meter, rows, ARRAY_LEN(rows));
 }

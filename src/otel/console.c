@@ -58,22 +58,6 @@ static void print_hex(FILE *out, struct bytes bytes) {
         fprintf(out, "%02x", bytes.data[i]);
 }
 
-/* The `i`-th element of an array, as a value of its own. */
-static struct otel_value element(const struct otel_value *array, uint32_t i) {
-    switch (array->type) {
-    case OTEL_TEXTS:
-        return otel_text(array->texts[i]);
-    case OTEL_BOOLEANS:
-        return otel_boolean(array->booleans[i]);
-    case OTEL_INTEGERS:
-        return otel_integer(array->integers[i]);
-    case OTEL_NUMBERS:
-        return otel_number(array->numbers[i]);
-    default:
-        return (struct otel_value){.type = OTEL_EMPTY};
-    }
-}
-
 static void print_value(FILE *out, const struct otel_value *value) {
     switch (value->type) {
     case OTEL_EMPTY:
@@ -99,7 +83,7 @@ static void print_value(FILE *out, const struct otel_value *value) {
     }
     fputc('[', out);
     for (uint32_t i = 0; i < value->n; i++) {
-        struct otel_value one = element(value, i);
+        struct otel_value one = otel_element(value, i);
         fputs(i ? ", " : "", out);
         print_value(out, &one);
     }

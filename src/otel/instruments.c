@@ -3,10 +3,9 @@
 
 int otel_instruments_new(struct otel_meter *meter, const struct otel_instrument_row *rows,
                          size_t n) {
-    int first = 0;
-    for (size_t i = 0; i < n; i++) {
-        int r = otel_instrument_new(meter, &rows[i].options, rows[i].instrument);
-        first = first ? first : r;
-    }
-    return first;
+    int r = 0;
+    for (size_t i = 0; i < n; i++)
+        if (otel_instrument_new(meter, &rows[i].options, rows[i].instrument) == -ENOMEM)
+            r = -ENOMEM;
+    return r;
 }

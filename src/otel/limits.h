@@ -17,8 +17,9 @@
  * 16 MiB are the counters of 200,000 series, or 50,000 histograms. */
 #define OTEL_MAX_THREAD_CELL_BYTES (16u << 20)
 
-/* Meters of an SDK: a program that makes them in a loop is stopped here. */
-#define OTEL_MAX_METERS 1000
+/* Tracers of an SDK, and loggers, and meters. A program has one or two for each of its libraries;
+ * one that makes them in a loop is stopped here. */
+#define OTEL_MAX_SCOPES 1000
 
 /* Instruments of a meter: a program that makes them in a loop is stopped here. */
 #define OTEL_MAX_INSTRUMENTS 1000

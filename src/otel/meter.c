@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "otel/limits.h"
+#include "otel/scope.h"
 
 struct observer {
     struct list link;
@@ -13,24 +14,10 @@ struct observer {
 
 /* ---- its life ---- */
 
-static int copy_scope(struct otel_meter *meter, const struct otel_scope *scope) {
-    char *at = meter->texts =
-        mem_alloc(scope->name.len + scope->version.len + scope->schema_url.len);
-    const struct bytes *from[] = {&scope->name, &scope->version, &scope->schema_url};
-    struct bytes *to[] = {&meter->scope.name, &meter->scope.version, &meter->scope.schema_url};
-    if (!at)
-        return -ENOMEM;
-    for (size_t i = 0; i < ARRAY_LEN(from); at += from[i++]->len) {
-        *to[i] = bytes_of(at, from[i]->len);
-        if (from[i]->len)
-            memcpy(at, from[i]->data, from[i]->len);
-    }
-    return 0;
-}
-
 int meter_new(struct measuring *measuring, struct meter_locks *locks,
               const struct otel_scope *scope, struct otel_meter **meter) {
-    CLEANUP(meter_freep) struct otel_meter *made = mem_new(struct otel_meter);
+    CLEANUP(meter_freep)
+    struct otel_meter *made = mem_zalloc(1, sizeof(*made) + scope_text_bytes(scope));
     if (!made)
         return err_trace(-ENOMEM);
     made->measuring = measuring;
@@ -39,10 +26,9 @@ int meter_new(struct measuring *measuring, struct meter_locks *locks,
     list_init(&made->instruments);
     list_init(&made->observers);
     int r = table_init(&made->by_name, instrument_key);
-    if (!r)
-        r = copy_scope(made, scope);
     if (r)
         return err_trace(r);
+    made->scope = scope_copy(scope, made->texts);
     *meter = STEAL(made);
     return 0;
 }
@@ -53,7 +39,6 @@ void meter_free(struct otel_meter *meter) {
     LIST_FOR_EACH (link, &meter->observers)
         mem_free(CONTAINER_OF(link, struct observer, link));
     table_fini(&meter->by_name);
-    mem_free(meter->texts);
     mem_free(meter);
 }
 

@@ -12,12 +12,12 @@ struct meter_locks {
 struct otel_meter {
     struct measuring *measuring;
     struct meter_locks *locks;
-    struct list link; /* the metering's, in order of their making */
-    struct otel_scope scope;
-    char *texts; /* that the scope lies in */
+    struct list link;        /* the metering's, in order of their making */
+    struct otel_scope scope; /* copies, in `texts` */
     struct table by_name;
     struct list instruments; /* in order of their making */
     struct list observers;
+    char texts[];
 };
 
 /* What an observer reports to. */

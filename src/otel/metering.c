@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "otel/limits.h"
 #include "otel/meter.h"
+#include "otel/scope.h"
 
 struct otel_metering {
     struct measuring measuring;
@@ -93,19 +94,14 @@ void otel_metering_free(struct otel_metering *metering) {
 
 /* ---- meters ---- */
 
-static bool is_scope(const struct otel_scope *a, const struct otel_scope *b) {
-    return bytes_equal(a->name, b->name) && bytes_equal(a->version, b->version) &&
-           bytes_equal(a->schema_url, b->schema_url);
-}
-
 /* Under the lock. NULL at the limit or without memory. */
 static struct otel_meter *find_or_add_meter(struct otel_metering *metering,
                                             const struct otel_scope *scope) {
     struct otel_meter *made = NULL;
     LIST_FOR_EACH (link, &metering->meters)
-        if (is_scope(&meter_at(link)->scope, scope))
+        if (scope_is(&meter_at(link)->scope, scope))
             return meter_at(link);
-    if (metering->n_meters == OTEL_MAX_METERS ||
+    if (metering->n_meters == OTEL_MAX_SCOPES ||
         meter_new(&metering->measuring, &metering->locks, scope, &made))
         return NULL;
     list_append(&metering->meters, &made->link);

@@ -2,6 +2,8 @@
 #include "otel/scopes.h"
 
 #include "base/mem.h"
+#include "otel/limits.h"
+#include "otel/scope.h"
 
 void scopes_init(struct scopes *scopes, struct recorder *recorder) {
     *scopes = (struct scopes){.recorder = recorder};
@@ -15,39 +17,22 @@ void scopes_fini(struct scopes *scopes) {
     pthread_mutex_destroy(&scopes->lock);
 }
 
-static bool is_same(const struct otel_scope *a, const struct otel_scope *b) {
-    return bytes_equal(a->name, b->name) && bytes_equal(a->version, b->version) &&
-           bytes_equal(a->schema_url, b->schema_url);
-}
-
 static struct scoped *find(const struct scopes *scopes, const struct otel_scope *scope) {
     LIST_FOR_EACH (link, &scopes->all) {
         struct scoped *scoped = CONTAINER_OF(link, struct scoped, link);
-        if (is_same(&scoped->scope, scope))
+        if (scope_is(&scoped->scope, scope))
             return scoped;
     }
     return NULL;
 }
 
-static struct bytes copy_text(struct bytes text, char **at) {
-    if (text.len == 0)
-        return (struct bytes){0};
-    memcpy(*at, text.data, text.len);
-    *at += text.len;
-    return bytes_of(*at - text.len, text.len);
-}
-
 static struct scoped *add(struct scopes *scopes, const struct otel_scope *scope) {
-    if (scopes->n == SCOPES_MAX)
+    if (scopes->n == OTEL_MAX_SCOPES)
         return NULL;
-    size_t n_text = scope->name.len + scope->version.len + scope->schema_url.len;
-    struct scoped *scoped = mem_zalloc(1, sizeof(*scoped) + n_text);
+    struct scoped *scoped = mem_zalloc(1, sizeof(*scoped) + scope_text_bytes(scope));
     if (!scoped)
         return NULL;
-    char *at = scoped->texts;
-    scoped->scope.name = copy_text(scope->name, &at);
-    scoped->scope.version = copy_text(scope->version, &at);
-    scoped->scope.schema_url = copy_text(scope->schema_url, &at);
+    scoped->scope = scope_copy(scope, scoped->texts);
     scoped->recorder = scopes->recorder;
     list_append(&scopes->all, &scoped->link);
     scopes->n++;

@@ -24,11 +24,6 @@ struct otel_logger {
     struct scoped scoped;
 };
 
-/* A program has one or two for each of its libraries; one that makes them in a loop stops here. */
-enum {
-    SCOPES_MAX = 1000,
-};
-
 struct scopes {
     struct recorder *recorder;
     pthread_mutex_t lock; /* for what follows */
@@ -39,5 +34,5 @@ struct scopes {
 void scopes_init(struct scopes *scopes, struct recorder *recorder);
 void scopes_fini(struct scopes *scopes);
 
-/* Any thread. NULL without memory or at SCOPES_MAX. */
+/* Any thread. NULL without memory or at OTEL_MAX_SCOPES. */
 struct scoped *scopes_get(struct scopes *scopes, const struct otel_scope *scope);

@@ -10,9 +10,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "otel/attribute_list.h"
+#include "otel/instruments.h"
 
 enum {
-    MAX_ATTRIBUTES = 3,
     MAX_NAME = 96,
 };
 
@@ -26,22 +27,22 @@ static const char *const processors[RECORD_KINDS] = {
 
 /* ---- attributes ---- */
 
-struct attributes {
-    struct otel_attribute all[MAX_ATTRIBUTES];
-    size_t n;
-    char component[MAX_NAME];
-};
-
-static void add(struct attributes *attributes, const char *key, const char *value) {
-    attributes->all[attributes->n++] = otel_attribute(key, otel_str(value));
+static void add(struct otel_attribute_list *attributes, const char *key, const char *value) {
+    otel_attribute_list_add(attributes, key, otel_str(value));
 }
 
-/* `error_type` may be NULL. */
-static void describe(struct attributes *attributes, const char *type, const char *error_type) {
+/* Which component it is, and why it failed; `error_type` may be NULL. */
+struct component {
+    struct otel_attribute_list attributes;
+    char name[MAX_NAME];
+};
+
+static void describe(struct component *component, const char *type, const char *error_type) {
+    struct otel_attribute_list *attributes = &component->attributes;
+    snprintf(component->name, sizeof(component->name), "%s/0", type);
     attributes->n = 0;
-    snprintf(attributes->component, sizeof(attributes->component), "%s/0", type);
     add(attributes, "otel.component.type", type);
-    add(attributes, "otel.component.name", attributes->component);
+    add(attributes, "otel.component.name", component->name);
     if (error_type)
         add(attributes, "error.type", error_type);
 }
@@ -59,7 +60,7 @@ static uint64_t total(const struct observation *of, unsigned count) {
 }
 
 static void observe(const struct observation *of, struct otel_instrument *instrument,
-                    uint64_t value, const struct attributes *attributes) {
+                    uint64_t value, const struct otel_attribute_list *attributes) {
     otel_observe(of->out, instrument, (int64_t)value, attributes->all, attributes->n);
 }
 
@@ -67,7 +68,7 @@ static uint64_t observe_started_of(const struct observation *of, bool is_sampled
     static const char *const origins[RECORD_ORIGINS] = {"none", "local", "remote"};
     uint64_t sum = 0;
     for (unsigned origin = 0; origin < RECORD_ORIGINS; origin++) {
-        struct attributes attributes = {.n = 0};
+        struct otel_attribute_list attributes = {.n = 0};
         uint64_t n = total(of, COUNT_STARTED + (is_sampled ? RECORD_ORIGINS : 0u) + origin);
         add(&attributes, "otel.span.parent.origin", origins[origin]);
         add(&attributes, "otel.span.sampling_result", is_sampled ? "RECORD_AND_SAMPLE" : "DROP");
@@ -80,7 +81,7 @@ static uint64_t observe_started_of(const struct observation *of, bool is_sampled
 /* Those without room never live. Totals are read one after the other: never below zero. */
 static void observe_spans(const struct observation *of) {
     uint64_t gone = total(of, COUNT_ENDED) + total(of, COUNT_NO_ROOM + RECORD_SPAN);
-    struct attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     observe_started_of(of, false);
     uint64_t n_sampled = observe_started_of(of, true);
     add(&attributes, "otel.span.sampling_result", "RECORD_AND_SAMPLE");
@@ -88,23 +89,23 @@ static void observe_spans(const struct observation *of) {
 }
 
 static void observe_logs(const struct observation *of) {
-    observe(of, of->metrics->logs, total(of, COUNT_LOGS), &(struct attributes){.n = 0});
+    observe(of, of->metrics->logs, total(of, COUNT_LOGS), &(struct otel_attribute_list){.n = 0});
 }
 
 static void observe_processed(const struct observation *of, enum record_kind kind,
                               const char *error_type, uint64_t n) {
-    struct attributes attributes;
-    describe(&attributes, processors[kind], error_type);
-    observe(of, of->metrics->processed[kind], n, &attributes);
+    struct component processor;
+    describe(&processor, processors[kind], error_type);
+    observe(of, of->metrics->processed[kind], n, &processor.attributes);
 }
 
 static void observe_processor(const struct observation *of, enum record_kind kind) {
     const struct sdk_metrics_components *components = &of->metrics->components;
     struct record_queue *queue = &components->recorder->queues[kind];
-    struct attributes attributes;
-    describe(&attributes, processors[kind], NULL);
-    observe(of, of->metrics->queue_size[kind], atomic_load(&queue->n), &attributes);
-    observe(of, of->metrics->queue_capacity[kind], queue->max, &attributes);
+    struct component processor;
+    describe(&processor, processors[kind], NULL);
+    observe(of, of->metrics->queue_size[kind], atomic_load(&queue->n), &processor.attributes);
+    observe(of, of->metrics->queue_capacity[kind], queue->max, &processor.attributes);
     observe_processed(of, kind, NULL, atomic_load(components->n_processed[kind]));
     observe_processed(of, kind, "queue_full", total(of, COUNT_QUEUE_FULL + kind));
     observe_processed(of, kind, "no_memory", total(of, COUNT_NO_ROOM + kind));
@@ -125,68 +126,59 @@ static void observe_all(void *user, struct otel_observations *out) {
 
 /* ---- instruments ---- */
 
-struct wanted {
-    struct otel_instrument **instrument;
-    enum otel_instrument_kind kind;
-    const char *name, *unit, *description;
-};
-
-static int make(struct sdk_metrics *metrics, const struct wanted *wanted) {
-    struct otel_instrument_options options = {.kind = wanted->kind,
-                                              .is_integer = wanted->kind != OTEL_HISTOGRAM,
-                                              .name = wanted->name,
-                                              .unit = wanted->unit,
-                                              .description = wanted->description};
-    if (wanted->kind == OTEL_HISTOGRAM) {
-        options.bounds = seconds;
-        options.n_bounds = ARRAY_LEN(seconds);
-    }
-    return otel_instrument_new(metrics->meter, &options, wanted->instrument);
-}
-
 static int make_all(struct sdk_metrics *m) {
-    const struct wanted all[] = {
-        {&m->started, OTEL_COUNTER, "otel.sdk.span.started", "{span}", "Spans started."},
-        {&m->live, OTEL_UP_DOWN_COUNTER, "otel.sdk.span.live", "{span}",
-         "Recorded spans that have not ended."},
-        {&m->processed[RECORD_SPAN], OTEL_COUNTER, "otel.sdk.processor.span.processed", "{span}",
-         "Spans handed to the exporter, or dropped before that."},
-        {&m->queue_size[RECORD_SPAN], OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.span.queue.size",
-         "{span}", "Spans in the queue."},
-        {&m->queue_capacity[RECORD_SPAN], OTEL_UP_DOWN_COUNTER,
-         "otel.sdk.processor.span.queue.capacity", "{span}", "Spans the queue can hold."},
-        {&m->exported[OTEL_TRACES], OTEL_COUNTER, "otel.sdk.exporter.span.exported", "{span}",
-         "Spans whose export is over."},
-        {&m->inflight[OTEL_TRACES], OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.span.inflight",
-         "{span}", "Spans whose export is under way."},
-        {&m->logs, OTEL_COUNTER, "otel.sdk.log.created", "{log_record}", "Log records emitted."},
-        {&m->processed[RECORD_LOG], OTEL_COUNTER, "otel.sdk.processor.log.processed",
-         "{log_record}", "Log records handed to the exporter, or dropped before that."},
-        {&m->queue_size[RECORD_LOG], OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.log.queue.size",
-         "{log_record}", "Log records in the queue."},
-        {&m->queue_capacity[RECORD_LOG], OTEL_UP_DOWN_COUNTER,
-         "otel.sdk.processor.log.queue.capacity", "{log_record}",
-         "Log records the queue can hold."},
-        {&m->exported[OTEL_LOGS], OTEL_COUNTER, "otel.sdk.exporter.log.exported", "{log_record}",
-         "Log records whose export is over."},
-        {&m->inflight[OTEL_LOGS], OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.log.inflight",
-         "{log_record}", "Log records whose export is under way."},
-        {&m->exported[OTEL_METRICS], OTEL_COUNTER, "otel.sdk.exporter.metric_data_point.exported",
-         "{data_point}", "Metric data points whose export is over."},
-        {&m->inflight[OTEL_METRICS], OTEL_UP_DOWN_COUNTER,
-         "otel.sdk.exporter.metric_data_point.inflight", "{data_point}",
-         "Metric data points whose export is under way."},
-        {&m->export_duration, OTEL_HISTOGRAM, "otel.sdk.exporter.operation.duration", "s",
-         "How long an export takes, its retries included."},
-        {&m->collection_duration, OTEL_HISTOGRAM, "otel.sdk.metric_reader.collection.duration", "s",
-         "How long a collection of all metrics takes."},
+    const struct otel_instrument_row rows[] = {
+        {&m->started,
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.span.started", "{span}", "Spans started.")},
+        {&m->live, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.span.live", "{span}",
+                                          "Recorded spans that have not ended.")},
+        {&m->processed[RECORD_SPAN],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.processor.span.processed", "{span}",
+                                "Spans handed to the exporter, or dropped before that.")},
+        {&m->queue_size[RECORD_SPAN],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.span.queue.size",
+                                "{span}", "Spans in the queue.")},
+        {&m->queue_capacity[RECORD_SPAN],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.span.queue.capacity",
+                                "{span}", "Spans the queue can hold.")},
+        {&m->exported[OTEL_TRACES],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.exporter.span.exported", "{span}",
+                                "Spans whose export is over.")},
+        {&m->inflight[OTEL_TRACES],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.span.inflight", "{span}",
+                                "Spans whose export is under way.")},
+        {&m->logs, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.log.created", "{log_record}",
+                                          "Log records emitted.")},
+        {&m->processed[RECORD_LOG],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.processor.log.processed", "{log_record}",
+                                "Log records handed to the exporter, or dropped before that.")},
+        {&m->queue_size[RECORD_LOG],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.log.queue.size",
+                                "{log_record}", "Log records in the queue.")},
+        {&m->queue_capacity[RECORD_LOG],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.processor.log.queue.capacity",
+                                "{log_record}", "Log records the queue can hold.")},
+        {&m->exported[OTEL_LOGS],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.exporter.log.exported", "{log_record}",
+                                "Log records whose export is over.")},
+        {&m->inflight[OTEL_LOGS],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "otel.sdk.exporter.log.inflight",
+                                "{log_record}", "Log records whose export is under way.")},
+        {&m->exported[OTEL_METRICS],
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, "otel.sdk.exporter.metric_data_point.exported",
+                                "{data_point}", "Metric data points whose export is over.")},
+        {&m->inflight[OTEL_METRICS],
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER,
+                                "otel.sdk.exporter.metric_data_point.inflight", "{data_point}",
+                                "Metric data points whose export is under way.")},
+        {&m->export_duration,
+         OTEL_MEASURES_BUCKETS("otel.sdk.exporter.operation.duration", "s",
+                               "How long an export takes, its retries included.", seconds)},
+        {&m->collection_duration,
+         OTEL_MEASURES_BUCKETS("otel.sdk.metric_reader.collection.duration", "s",
+                               "How long a collection of all metrics takes.", seconds)},
     };
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        int r = make(m, &all[i]);
-        if (r)
-            return err_trace(r);
-    }
-    return 0;
+    return otel_instruments_new(m->meter, rows, ARRAY_LEN(rows));
 }
 
 int sdk_metrics_init(struct sdk_metrics *metrics, struct otel_meter *meter,
@@ -207,9 +199,9 @@ void sdk_metrics_fini(struct sdk_metrics *metrics) {
 
 static struct otel_series *series(struct otel_instrument *instrument, const char *type,
                                   const char *error_type) {
-    struct attributes attributes;
-    describe(&attributes, type, error_type);
-    return otel_series_of(instrument, attributes.all, attributes.n);
+    struct component component;
+    describe(&component, type, error_type);
+    return otel_series_of(instrument, component.attributes.all, component.attributes.n);
 }
 
 static const char *exporter_of(const struct sdk_metrics *metrics, enum otel_signal signal) {

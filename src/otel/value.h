@@ -80,6 +80,22 @@ static inline struct otel_value otel_number(double number) {
     return value;
 }
 
+/* The `i`-th element of an array, as a value of its own. */
+static inline struct otel_value otel_element(const struct otel_value *array, size_t i) {
+    switch (array->type) {
+    case OTEL_TEXTS:
+        return otel_text(array->texts[i]);
+    case OTEL_BOOLEANS:
+        return otel_boolean(array->booleans[i]);
+    case OTEL_INTEGERS:
+        return otel_integer(array->integers[i]);
+    case OTEL_NUMBERS:
+        return otel_number(array->numbers[i]);
+    default:
+        return otel_empty(OTEL_EMPTY);
+    }
+}
+
 static inline struct otel_attribute otel_attribute(const char *key, struct otel_value value) {
     return (struct otel_attribute){bytes_str(key), value};
 }

@@ -67,27 +67,27 @@ static void set_field(void *user, const char *name, struct bytes value) {
 }
 
 static void describe(const struct otlp_grpc_client *client, const struct measured_method *method,
-                     struct bytes path, struct span_attributes *attributes) {
-    span_attributes_add(attributes, "rpc.system.name", otel_str("grpc"));
-    span_attributes_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
+                     struct bytes path, struct otel_attribute_list *attributes) {
+    otel_attribute_list_add(attributes, "rpc.system.name", otel_str("grpc"));
+    otel_attribute_list_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
     if (!method->name)
-        span_attributes_add(attributes, "rpc.method_original", otel_text(bytes_from(path, 1)));
-    span_attributes_add(attributes, "server.address", otel_str(client->address.host));
-    span_attributes_add(attributes, "server.port", otel_integer(client->address.port));
+        otel_attribute_list_add(attributes, "rpc.method_original", otel_text(bytes_from(path, 1)));
+    otel_attribute_list_add(attributes, "server.address", otel_str(client->address.host));
+    otel_attribute_list_add(attributes, "server.port", otel_integer(client->address.port));
 }
 
 static void start_span(struct otlp_grpc_client *client, struct grpc_client_call *call) {
     struct observed_call *state = observed(call);
     struct otel_context *context = &state->span.context;
     const struct otel_carrier carrier = {.user = call, .set = set_field};
-    struct span_attributes attributes;
+    struct otel_attribute_list attributes;
     attributes.n = 0;
     describe(client, state->method, grpc_client_call_path(call), &attributes);
     const struct otel_span_options options = {
         .name = bytes_str(state->method->name ? state->method->name : "grpc"),
         .kind = OTEL_KIND_CLIENT,
         .start_ns = state->start_wall_ns,
-        .attributes = attributes.list,
+        .attributes = attributes.all,
         .n_attributes = attributes.n,
     };
     otel_span_start(client->options.tracer, &options, &state->span);
@@ -112,13 +112,13 @@ static void on_call_started(void *user, struct grpc_client_call *call) {
 static void on_stream_opened(void *user, struct grpc_client_call *call) {
     (void)user;
     struct observed_call *state = observed(call);
-    struct span_attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     if (!otel_span_is_recorded(&state->span))
         return;
     span_attributes_add_peer(&attributes, grpc_client_call_peer(call));
     for (size_t i = 0; i < attributes.n; i++)
-        otel_span_set(&state->span, (const char *)attributes.list[i].key.data,
-                      attributes.list[i].value);
+        otel_span_set(&state->span, (const char *)attributes.all[i].key.data,
+                      attributes.all[i].value);
 }
 
 static void tell_message(struct grpc_client_call *call, const char *name,

@@ -11,6 +11,8 @@
 #include "otlp/grpc_measures.h"
 
 #include "base/mem.h"
+#include "otel/attribute_list.h"
+#include "otel/instruments.h"
 
 /* gRFC A66, "Latency Buckets" and "Size Buckets". */
 static const double latency_bounds[] = {
@@ -109,106 +111,74 @@ const struct measures_side measures_client = {
 
 /* ---- instruments ---- */
 
-/* An instrument that the meter refuses is one that measures nothing: only memory is an error. */
-static int make(struct otel_meter *meter, const struct otel_instrument_options *options,
-                struct otel_instrument **instrument) {
-    int r = otel_instrument_new(meter, options, instrument);
-    return r == -ENOMEM ? r : 0;
-}
-
-static int make_counter(struct measures *measures, struct otel_instrument **counter,
-                        const struct otel_instrument_options *options) {
-    struct otel_instrument_options whole = *options;
-    whole.kind = OTEL_COUNTER;
-    whole.is_integer = true;
-    return make(measures->meter, &whole, counter);
-}
-
-static int make_histogram(struct measures *measures, size_t i) {
-    const struct measures_histogram *histogram = &measures->side->histograms[i];
-    bool is_duration = histogram->measured == MEASURED_DURATION;
-    struct otel_instrument_options options = {
-        .kind = OTEL_HISTOGRAM,
-        .name = histogram->name,
-        .unit = is_duration ? "s" : "By",
-        .description = histogram->description,
-        .bounds = is_duration ? latency_bounds : size_bounds,
-        .n_bounds = is_duration ? ARRAY_LEN(latency_bounds) : ARRAY_LEN(size_bounds),
+static int make_counters(struct measures *measures) {
+    const struct measures_side *side = measures->side;
+    const struct otel_instrument_row rows[] = {
+        {&measures->started, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, side->started, side->started_unit,
+                                                    "Calls started, those that run included.")},
+        {&measures->handshakes,
+         OTEL_MEASURES_INTEGERS(OTEL_COUNTER, side->handshakes, "{handshake}",
+                                "TLS handshakes, by how they went.")},
+        {&measures->limits, OTEL_MEASURES_INTEGERS(OTEL_COUNTER, side->limits, "{hit}",
+                                                   "Times that a limit was hit, by its name.")},
     };
-    if (histogram->is_rpc) {
-        options.bounds = rpc_bounds;
-        options.n_bounds = ARRAY_LEN(rpc_bounds);
-    }
-    return make(measures->meter, &options, &measures->histograms[i]);
+    return otel_instruments_new(measures->meter, rows, ARRAY_LEN(rows));
+}
+
+static struct otel_instrument_options options_of(const struct measures_histogram *histogram) {
+    const char *name = histogram->name, *description = histogram->description;
+    if (histogram->is_rpc)
+        return (struct otel_instrument_options)OTEL_MEASURES_BUCKETS(name, "s", description,
+                                                                     rpc_bounds);
+    if (histogram->measured == MEASURED_DURATION)
+        return (struct otel_instrument_options)OTEL_MEASURES_BUCKETS(name, "s", description,
+                                                                     latency_bounds);
+    return (struct otel_instrument_options)OTEL_MEASURES_BUCKETS(name, "By", description,
+                                                                 size_bounds);
 }
 
 int measures_init(struct measures *measures, const struct measures_side *side,
                   struct otel_meter *meter) {
+    struct otel_instrument_row histograms[MEASURES_MAX_HISTOGRAMS];
     *measures = (struct measures){.side = side, .meter = meter};
     if (!meter)
         return 0;
-    int r = make_counter(measures, &measures->started,
-                         &(struct otel_instrument_options){
-                             .name = side->started,
-                             .unit = side->started_unit,
-                             .description = "Calls started, those that run included.",
-                         });
-    if (!r)
-        r = make_counter(measures, &measures->handshakes,
-                         &(struct otel_instrument_options){
-                             .name = side->handshakes,
-                             .unit = "{handshake}",
-                             .description = "TLS handshakes, by how they went.",
-                         });
-    if (!r)
-        r = make_counter(measures, &measures->limits,
-                         &(struct otel_instrument_options){
-                             .name = side->limits,
-                             .unit = "{hit}",
-                             .description = "Times that a limit was hit, by its name.",
-                         });
-    for (size_t i = 0; i < side->n_histograms && !r; i++)
-        r = make_histogram(measures, i);
-    return r;
+    for (size_t i = 0; i < side->n_histograms; i++)
+        histograms[i] = (struct otel_instrument_row){&measures->histograms[i],
+                                                     options_of(&side->histograms[i])};
+    int r = make_counters(measures);
+    return r ? r : otel_instruments_new(meter, histograms, side->n_histograms);
 }
 
 /* ---- attributes ---- */
 
-struct attributes {
-    struct otel_attribute list[8];
-    size_t n;
-};
-
-static void add(struct attributes *attributes, const char *key, struct otel_value value) {
-    attributes->list[attributes->n++] = otel_attribute(key, value);
-}
-
 static struct otel_series *series_of(struct otel_instrument *instrument,
-                                     const struct attributes *attributes) {
-    return otel_series_of(instrument, attributes->list, attributes->n);
+                                     const struct otel_attribute_list *attributes) {
+    return otel_series_of(instrument, attributes->all, attributes->n);
 }
 
 /* gRFC A66: what is not known is `other`. */
-static struct attributes grpc_attributes(const struct measured_method *method) {
-    struct attributes attributes = {.n = 0};
-    add(&attributes, "grpc.method", otel_str(method->name ? method->name : "other"));
+static struct otel_attribute_list grpc_attributes(const struct measured_method *method) {
+    struct otel_attribute_list attributes = {.n = 0};
+    otel_attribute_list_add(&attributes, "grpc.method",
+                            otel_str(method->name ? method->name : "other"));
     if (method->measures->side->has_target)
-        add(&attributes, "grpc.target", otel_str(method->measures->target));
+        otel_attribute_list_add(&attributes, "grpc.target", otel_str(method->measures->target));
     return attributes;
 }
 
-static struct attributes rpc_attributes(const struct measured_method *method,
-                                        enum grpc_status status) {
+static struct otel_attribute_list rpc_attributes(const struct measured_method *method,
+                                                 enum grpc_status status) {
     const struct measures *measures = method->measures;
-    struct attributes attributes = {.n = 0};
-    add(&attributes, "rpc.system.name", otel_str("grpc"));
-    add(&attributes, "rpc.method", otel_str(measured_method_name(method)));
-    add(&attributes, "rpc.status_code", otel_str(grpc_status_name(status)));
+    struct otel_attribute_list attributes = {.n = 0};
+    otel_attribute_list_add(&attributes, "rpc.system.name", otel_str("grpc"));
+    otel_attribute_list_add(&attributes, "rpc.method", otel_str(measured_method_name(method)));
+    otel_attribute_list_add(&attributes, "rpc.status_code", otel_str(grpc_status_name(status)));
     if (measures->side->is_error(status))
-        add(&attributes, "error.type", otel_str(grpc_status_name(status)));
+        otel_attribute_list_add(&attributes, "error.type", otel_str(grpc_status_name(status)));
     if (measures->address) {
-        add(&attributes, "server.address", otel_str(measures->address));
-        add(&attributes, "server.port", otel_integer(measures->port));
+        otel_attribute_list_add(&attributes, "server.address", otel_str(measures->address));
+        otel_attribute_list_add(&attributes, "server.port", otel_integer(measures->port));
     }
     return attributes;
 }
@@ -216,12 +186,12 @@ static struct attributes rpc_attributes(const struct measured_method *method,
 static struct otel_series *series_for(const struct measured_method *method, enum grpc_status status,
                                       size_t i) {
     const struct measures *measures = method->measures;
-    struct attributes attributes;
+    struct otel_attribute_list attributes;
     if (measures->side->histograms[i].is_rpc) {
         attributes = rpc_attributes(method, status);
     } else {
         attributes = grpc_attributes(method);
-        add(&attributes, "grpc.status", otel_str(grpc_status_name(status)));
+        otel_attribute_list_add(&attributes, "grpc.status", otel_str(grpc_status_name(status)));
     }
     return series_of(measures->histograms[i], &attributes);
 }
@@ -242,7 +212,7 @@ struct measured_method *measured_method_new(const struct measures *measures, str
         return NULL;
     }
     if (measures->meter) {
-        struct attributes attributes = grpc_attributes(method);
+        struct otel_attribute_list attributes = grpc_attributes(method);
         method->started = series_of(measures->started, &attributes);
     }
     return method;
@@ -300,23 +270,24 @@ void measured_method_ended(struct measured_method *method, const struct measured
 /* ---- what belongs to no call ---- */
 
 void measures_handshake(const struct measures *measures, const struct net_handshake *handshake) {
-    struct attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     if (!measures->meter)
         return;
-    add(&attributes, "grpc.tls.handshake.result", otel_str(handshake->result));
-    add(&attributes, "grpc.tls.handshake.resumed",
+    otel_attribute_list_add(&attributes, "grpc.tls.handshake.result", otel_str(handshake->result));
+    otel_attribute_list_add(
+        &attributes, "grpc.tls.handshake.resumed",
         otel_str(handshake->is_resumed ? "RESUMED_HANDSHAKE" : "FULL_HANDSHAKE"));
     if (measures->side->has_target)
-        add(&attributes, "grpc.target", otel_str(measures->target));
+        otel_attribute_list_add(&attributes, "grpc.target", otel_str(measures->target));
     otel_series_add(series_of(measures->handshakes, &attributes), 1);
 }
 
 void measures_limit(const struct measures *measures, const char *limit) {
-    struct attributes attributes = {.n = 0};
+    struct otel_attribute_list attributes = {.n = 0};
     if (!measures->meter)
         return;
-    add(&attributes, "grpc.limit", otel_str(limit));
+    otel_attribute_list_add(&attributes, "grpc.limit", otel_str(limit));
     if (measures->side->has_target)
-        add(&attributes, "grpc.target", otel_str(measures->target));
+        otel_attribute_list_add(&attributes, "grpc.target", otel_str(measures->target));
     otel_series_add(series_of(measures->limits, &attributes), 1);
 }

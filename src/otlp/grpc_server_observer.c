@@ -8,6 +8,7 @@
  */
 #include "base/mem.h"
 #include "grpc/call.h"
+#include "otel/instruments.h"
 #include "otlp/grpc_observer.h"
 #include "otlp/grpc_span.h"
 
@@ -76,13 +77,13 @@ static struct bytes without_slash(struct bytes path) {
 }
 
 static void describe(const struct grpc_call *call, const struct measured_method *method,
-                     struct span_attributes *attributes) {
-    span_attributes_add(attributes, "rpc.system.name", otel_str("grpc"));
-    span_attributes_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
+                     struct otel_attribute_list *attributes) {
+    otel_attribute_list_add(attributes, "rpc.system.name", otel_str("grpc"));
+    otel_attribute_list_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
     if (!method->name) {
         struct bytes path = without_slash(grpc_call_header(call, ":path"));
         path.len = path.len < MAX_UNKNOWN_PATH ? path.len : MAX_UNKNOWN_PATH;
-        span_attributes_add(attributes, "rpc.method_original", otel_text(path));
+        otel_attribute_list_add(attributes, "rpc.method_original", otel_text(path));
     }
     span_attributes_add_server(attributes, grpc_call_header(call, ":authority"));
     span_attributes_add_peer(attributes, grpc_call_peer(call));
@@ -95,7 +96,7 @@ static void start_span(struct otlp_grpc_server *server, const struct grpc_call *
     fields.is_joined = false;
     const struct otel_carrier carrier = {.user = &fields, .get = get_field};
     struct otel_context caller;
-    struct span_attributes attributes;
+    struct otel_attribute_list attributes;
     attributes.n = 0;
     otel_propagation_extract(&server->options.propagators, &carrier, &caller, NULL);
     describe(call, state->method, &attributes);
@@ -104,7 +105,7 @@ static void start_span(struct otlp_grpc_server *server, const struct grpc_call *
         .kind = OTEL_KIND_SERVER,
         .parent = &caller,
         .start_ns = state->start_wall_ns,
-        .attributes = attributes.list,
+        .attributes = attributes.all,
         .n_attributes = attributes.n,
     };
     otel_span_start(server->options.tracer, &options, &state->span);
@@ -218,18 +219,13 @@ static const struct grpc_server_observer callbacks = {
 
 static int make_open_connections(struct otlp_grpc_server *server) {
     struct otel_instrument *instrument = NULL;
-    const struct otel_instrument_options options = {
-        .kind = OTEL_UP_DOWN_COUNTER,
-        .is_integer = true,
-        .name = "grpc.server.open_connections",
-        .unit = "{connection}",
-        .description = "Connections that are open, TLS handshake included.",
-    };
-    if (!server->options.meter)
-        return 0;
-    int r = otel_instrument_new(server->options.meter, &options, &instrument);
+    const struct otel_instrument_row row = {
+        &instrument, OTEL_MEASURES_INTEGERS(
+                         OTEL_UP_DOWN_COUNTER, "grpc.server.open_connections", "{connection}",
+                         "Connections that are open and have their TLS handshake behind them.")};
+    int r = otel_instruments_new(server->options.meter, &row, 1);
     server->open_connections = otel_series_of(instrument, NULL, 0);
-    return r == -ENOMEM ? r : 0;
+    return r;
 }
 
 int otlp_grpc_server_new(const struct otlp_grpc_options *options, struct otlp_grpc_server **out) {

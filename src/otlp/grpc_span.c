@@ -35,23 +35,23 @@ static bool split(struct bytes text, struct bytes *host, uint16_t *port) {
     return net_address_split(text, host, port) == 0 && host->len > 0 && host->len <= MAX_HOST;
 }
 
-void span_attributes_add_server(struct span_attributes *attributes, struct bytes text) {
+void span_attributes_add_server(struct otel_attribute_list *attributes, struct bytes text) {
     struct bytes host;
     uint16_t port;
     if (!split(text, &host, &port))
         return;
-    span_attributes_add(attributes, "server.address", otel_text(host));
+    otel_attribute_list_add(attributes, "server.address", otel_text(host));
     if (port)
-        span_attributes_add(attributes, "server.port", otel_integer(port));
+        otel_attribute_list_add(attributes, "server.port", otel_integer(port));
 }
 
-void span_attributes_add_peer(struct span_attributes *attributes, const char *text) {
+void span_attributes_add_peer(struct otel_attribute_list *attributes, const char *text) {
     struct bytes host;
     uint16_t port;
     if (!split(bytes_str(text), &host, &port))
         return;
-    span_attributes_add(attributes, "network.peer.address", otel_text(host));
-    span_attributes_add(attributes, "network.peer.port", otel_integer(port));
+    otel_attribute_list_add(attributes, "network.peer.address", otel_text(host));
+    otel_attribute_list_add(attributes, "network.peer.port", otel_integer(port));
 }
 
 /* ---- events ---- */

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "grpc/observer.h"
+#include "otel/attribute_list.h"
 #include "otlp/grpc_measures.h"
 #include "otlp/grpc_observer.h"
 
@@ -28,22 +29,10 @@ struct observed_call {
     size_t n_events_left;
 };
 
-/* Room for the attributes that a span starts with. */
-struct span_attributes {
-    struct otel_attribute list[8];
-    size_t n;
-};
-
-/* Inline, so that the length of a key is known to the compiler. */
-static inline void span_attributes_add(struct span_attributes *attributes, const char *key,
-                                       struct otel_value value) {
-    attributes->list[attributes->n++] = otel_attribute(key, value);
-}
-
 /* `server.address` and `server.port`, or `network.peer.address` and its port, of `host:port`; left
  * out when the text is none. */
-void span_attributes_add_server(struct span_attributes *attributes, struct bytes text);
-void span_attributes_add_peer(struct span_attributes *attributes, const char *text);
+void span_attributes_add_server(struct otel_attribute_list *attributes, struct bytes text);
+void span_attributes_add_peer(struct otel_attribute_list *attributes, const char *text);
 
 /* Makes an event of a message (gRFC A72). False: that was the last one. */
 bool observed_call_message(struct observed_call *call, const char *name,

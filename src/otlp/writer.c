@@ -176,23 +176,10 @@ void otlp_put_packed64(struct otlp_writer *writer, uint32_t id, const void *valu
 
 /* ---- values ---- */
 
-static struct otel_value element_of(const struct otel_value *array, size_t i) {
-    switch (array->type) {
-    case OTEL_TEXTS:
-        return otel_text(array->texts[i]);
-    case OTEL_BOOLEANS:
-        return otel_boolean(array->booleans[i]);
-    case OTEL_INTEGERS:
-        return otel_integer(array->integers[i]);
-    default:
-        return otel_number(array->numbers[i]);
-    }
-}
-
 static void put_array(struct otlp_writer *writer, const struct otel_value *array) {
     struct otlp_open values = otlp_open(writer, ANY_ARRAY, 1);
     for (size_t i = 0; i < array->n; i++) {
-        struct otel_value element = element_of(array, i);
+        struct otel_value element = otel_element(array, i);
         struct otlp_open value = otlp_open(writer, ARRAY_VALUES, 1);
         otlp_put_value(writer, &element);
         otlp_close(writer, value);

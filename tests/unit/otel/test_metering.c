@@ -295,7 +295,7 @@ static void test_instruments_and_meters_are_bounded(void **state) {
     options.name = "more";
     assert_int_equal(otel_instrument_new(metered->meter, &options, &instrument), -ENOBUFS);
     assert_null(instrument);
-    for (int i = 1; i < OTEL_MAX_METERS; i++) {
+    for (int i = 1; i < OTEL_MAX_SCOPES; i++) {
         snprintf(name, sizeof(name), "n%d", i);
         const struct otel_scope scope = {.name = bytes_str(name)};
         assert_non_null(otel_metering_meter(metered->metering, &scope));
