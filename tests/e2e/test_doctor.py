@@ -133,7 +133,7 @@ def test_a_sampler_that_lets_nothing_through_is_a_warning(receive):
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         "OTEL_TRACES_SAMPLER": "always_off"})
     assert done.returncode == 0
-    assert "warning,telemetry.traces,OTEL_TRACES_SAMPLER lets no trace begin" in done.stdout
+    assert 'warning,telemetry.traces,"OTEL_TRACES_SAMPLER lets no trace begin' in done.stdout
     assert "ok,telemetry.traces,a span was accepted" in done.stdout
 
 
