@@ -32,7 +32,8 @@ void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
 #define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
 
-/* Where lines go instead of standard error; NULL brings that back. For tests. */
+/* Where lines go instead of standard error; NULL brings that back. For tests,
+ * and for who shows them as a part of something else. */
 typedef void (*log_sink_fn)(enum log_level level, const char *line, size_t len);
 void log_redirect(log_sink_fn sink);
 

@@ -38,3 +38,9 @@ void *ring_pop(struct ring *ring) {
     atomic_store_explicit(&ring->popped, popped + 1, memory_order_release);
     return object;
 }
+
+/* `popped` first: read the other way round it could have passed what was read of `pushed`. */
+size_t ring_length(const struct ring *ring) {
+    size_t popped = atomic_load(&ring->popped);
+    return atomic_load(&ring->pushed) - popped;
+}

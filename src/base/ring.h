@@ -35,3 +35,6 @@ MUST_USE int ring_push(struct ring *ring, void *object);
 
 /* The receiving thread only. */
 void *ring_pop(struct ring *ring);
+
+/* How many are in it at this moment. Any thread. */
+size_t ring_length(const struct ring *ring);

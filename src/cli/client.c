@@ -43,7 +43,7 @@ static int say_unusable(const struct options *options, int r, const struct err_t
     return options_exit_status(r);
 }
 
-void client_fail(struct client *client, enum grpc_status status, const char *text) {
+const char *client_hint(const struct client *client, enum grpc_status status, const char *text) {
     struct hint_situation situation = {
         .has_token = options_given(client->options, OPTION_TOKEN) ||
                      options_given(client->options, OPTION_TOKEN_FILE),
@@ -51,9 +51,13 @@ void client_fail(struct client *client, enum grpc_status status, const char *tex
     struct err_text unused;
     int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);
     (void)r; /* it was checked when the client was opened */
+    return hint_for(status, text, situation);
+}
+
+void client_fail(struct client *client, enum grpc_status status, const char *text) {
     if (client->is_finished)
         return;
-    const char *hint = hint_for(status, text, situation);
+    const char *hint = client_hint(client, status, text);
     fflush(stdout);
     say_failure(client->options, "%s: %s%s%s%s", grpc_status_name(status), text, hint ? " (" : "",
                 hint ? hint : "", hint ? ")" : "");
@@ -254,22 +258,37 @@ static int start_telemetry(struct client *client, struct err_text *why) {
     return r;
 }
 
-int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
-    struct err_text why;
+int client_read(struct client *client, const struct options *options, uint64_t timeout_ns,
+                struct err_text *why) {
     client->options = options;
     client->timeout_ns = timeout_ns;
     client->access = (struct grpc_channel_options){0};
     client->telemetry = (struct telemetry){0};
     client->calls = NULL;
-    int r = read_settings(client, &why);
+    return read_settings(client, why);
+}
+
+int client_start(struct client *client, struct err_text *why) {
+    int r = start_loop(client);
+    if (r == 0)
+        return 0;
+    err_say(why, "cannot start: %s", strerror(-r));
+    release(client);
+    return r;
+}
+
+int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
+    struct err_text why;
+    int r = client_read(client, options, timeout_ns, &why);
     if (r)
         return say_unusable(options, r, &why);
     r = start_telemetry(client, &why);
-    if (r == 0 && (r = start_loop(client)))
-        err_say(&why, "cannot start: %s", strerror(-r));
+    if (r)
+        release(client);
+    else
+        r = client_start(client, &why);
     if (r == 0)
         return EXIT_OK;
-    release(client);
     say_failure(options, "%s", why.text);
     return EXIT_FAILED;
 }

@@ -50,6 +50,15 @@ struct client {
  */
 MUST_USE int client_open(struct client *client, const struct options *options, uint64_t timeout_ns);
 
+/*
+ * The two halves of client_open() for who says itself what is wrong: what the options say, and what
+ * is made of it. Its calls are not telemetry. 0 or a negated errno with words; -EINVAL from the
+ * first is wrong usage. After a failure there is nothing to free.
+ */
+MUST_USE int client_read(struct client *client, const struct options *options, uint64_t timeout_ns,
+                         struct err_text *why);
+MUST_USE int client_start(struct client *client, struct err_text *why);
+
 /* Runs until client_finish() and frees all. Returns the exit status. */
 MUST_USE int client_run(struct client *client);
 
@@ -71,6 +80,9 @@ void client_finish(struct client *client, int exit_status);
 /* Says why a call failed and what could be done, and finishes with EXIT_FAILED. Silent once the
  * client is finished. */
 void client_fail(struct client *client, enum grpc_status status, const char *text);
+
+/* What could be done about a call that failed, or NULL. */
+const char *client_hint(const struct client *client, enum grpc_status status, const char *text);
 
 /* Says `thermograph: VERB: words` on standard error. */
 void say_failure(const struct options *options, const char *format, ...) PRINTF(2, 3);

@@ -15,9 +15,9 @@
 #include "cli/verb.h"
 
 static const struct verb *const verbs[] = {
-    &verb_serve, &verb_send,    &verb_stream,  &verb_get,   &verb_chat,
-    &verb_stats, &verb_sensors, &verb_health,  &verb_check, &verb_simulate,
-    &verb_bench, &verb_token,   &verb_version,
+    &verb_serve,    &verb_send,    &verb_stream, &verb_get,     &verb_chat,
+    &verb_stats,    &verb_sensors, &verb_health, &verb_check,   &verb_doctor,
+    &verb_simulate, &verb_bench,   &verb_token,  &verb_version,
 };
 
 static const char *verb_name(size_t i) {

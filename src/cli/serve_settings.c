@@ -27,8 +27,8 @@ static bool take_item(const char **at, struct err_text *item) {
     return len > 0;
 }
 
-static int read_addresses(const struct options *options, struct serve_settings *settings,
-                          struct err_text *why) {
+int serve_settings_read_listen(const struct options *options, struct serve_settings *settings,
+                               struct err_text *why) {
     const char *at = options_text(options, OPTION_LISTEN);
     struct err_text item;
     while (take_item(&at, &item)) {
@@ -92,8 +92,8 @@ static int read_data(const struct options *options, struct serve_settings *setti
     return options_blame(options, OPTION_DATA, why);
 }
 
-static int read_admin(const struct options *options, struct serve_settings *settings,
-                      struct err_text *why) {
+int serve_settings_read_admin(const struct options *options, struct serve_settings *settings,
+                              struct err_text *why) {
     const char *admin = options_text(options, OPTION_ADMIN);
     if (!admin || strcmp(admin, "none") == 0)
         return 0;
@@ -153,13 +153,13 @@ int serve_settings_read(const struct options *options, struct serve_settings *se
         .tokens = options_text(options, OPTION_TOKENS),
         .metrics_sensors = options_text(options, OPTION_METRICS_SENSORS),
     };
-    int r = read_addresses(options, settings, why);
+    int r = serve_settings_read_listen(options, settings, why);
     if (r == 0)
         r = read_numbers(options, settings, why);
     if (r == 0)
         r = read_data(options, settings, why);
     if (r == 0)
-        r = read_admin(options, settings, why);
+        r = serve_settings_read_admin(options, settings, why);
     if (r == 0)
         r = check_tls(options, settings, why);
     return r ? r : check_tokens(options, settings, why);

@@ -33,6 +33,12 @@ struct serve_settings {
 MUST_USE int serve_settings_read(const struct options *options, struct serve_settings *settings,
                                  struct err_text *why);
 
+/* Of these --listen and --admin alone, into settings that are zeroed. The same. */
+MUST_USE int serve_settings_read_listen(const struct options *options,
+                                        struct serve_settings *settings, struct err_text *why);
+MUST_USE int serve_settings_read_admin(const struct options *options,
+                                       struct serve_settings *settings, struct err_text *why);
+
 /*
  * What the variables of OpenTelemetry say about the admin port: with OTEL_METRICS_EXPORTER of
  * `prometheus` it is opened on OTEL_EXPORTER_PROMETHEUS_HOST and _PORT, unless --admin was given,

@@ -32,15 +32,19 @@ static bool is_any_exported(const struct telemetry *telemetry) {
            is_exported(telemetry, OTEL_LOGS);
 }
 
-static int start_sdk(struct telemetry *telemetry, const char *service) {
-    struct otlp_telemetry_options options = {.settings = &telemetry->settings};
+int telemetry_resource(const char *service, struct otel_resource **resource) {
     const struct otel_resource_options who = {
         .service_name = service,
         .service_version = THERMOGRAPH_VERSION,
         .variable = variable,
         .root = "",
     };
-    int r = otel_resource_new(&who, &options.resource);
+    return otel_resource_new(&who, resource);
+}
+
+static int start_sdk(struct telemetry *telemetry, const char *service) {
+    struct otlp_telemetry_options options = {.settings = &telemetry->settings};
+    int r = telemetry_resource(service, &options.resource);
     return r ? r : otlp_telemetry_start(&options, &telemetry->otlp);
 }
 

@@ -34,6 +34,9 @@ MUST_USE int telemetry_read(struct telemetry *telemetry, struct err_text *why);
 MUST_USE int telemetry_start(struct telemetry *telemetry, const char *service, bool has_page,
                              struct err_text *why);
 
+/* Who this program is to a receiver. 0 or -ENOMEM. */
+MUST_USE int telemetry_resource(const char *service, struct otel_resource **resource);
+
 /* The options of an observer of calls. */
 struct otlp_grpc_options telemetry_of_calls(const struct telemetry *telemetry);
 

@@ -39,6 +39,7 @@ extern const struct verb verb_stats;
 extern const struct verb verb_sensors;
 extern const struct verb verb_health;
 extern const struct verb verb_check;
+extern const struct verb verb_doctor;
 extern const struct verb verb_simulate;
 extern const struct verb verb_bench;
 extern const struct verb verb_token;

@@ -35,20 +35,27 @@ static Thermograph__V1__StoreStatus store_status(struct store_figures *figures) 
     return store;
 }
 
+static Thermograph__V1__Time time_of(uint64_t wall_ns) {
+    Thermograph__V1__Time time = THERMOGRAPH__V1__TIME__INIT;
+    time.seconds = (int64_t)(wall_ns / NS_PER_S);
+    time.nanos = (int32_t)(wall_ns % NS_PER_S);
+    return time;
+}
+
 static void status_answer(struct grpc_call *call) {
     const struct collector_worker *worker = grpc_call_worker_state(call);
     struct store_figures figures;
     store_figures(worker_store(worker), &figures);
     Thermograph__V1__DiskStatus disk = disk_status(&figures.disk);
     Thermograph__V1__StoreStatus store = store_status(&figures);
-    Thermograph__V1__Time started = THERMOGRAPH__V1__TIME__INIT;
+    Thermograph__V1__Time started = time_of(worker_started_at_ns(worker));
+    Thermograph__V1__Time now = time_of(clock_wall_ns());
     Thermograph__V1__Status status = THERMOGRAPH__V1__STATUS__INIT;
-    started.seconds = (int64_t)(worker_started_at_ns(worker) / NS_PER_S);
-    started.nanos = (int32_t)(worker_started_at_ns(worker) % NS_PER_S);
     if (figures.is_on_disk)
         store.disk = &disk;
     status.version = THERMOGRAPH_VERSION;
     status.started = &started;
+    status.now = &now;
     status.store = &store;
     grpc_call_answer(call, &status.base);
 }

@@ -35,7 +35,7 @@ static const double readings_bounds[] = {1, 10, 100, 1000, 10000, 100000, 100000
 
 struct instruments {
     struct otel_instrument *readings, *refused, *commit_duration, *commit_readings;
-    struct otel_instrument *sensors, *kept, *memory, *memory_limit, *is_accepting;
+    struct otel_instrument *sensors, *kept, *memory, *memory_limit, *is_accepting, *batches;
     struct otel_instrument *disk, *disk_free, *journal_limit, *chunks, *open, *waiting, *last_sync;
     struct otel_instrument *temperature;
 };
@@ -183,6 +183,7 @@ static void observe_figures(struct collector_telemetry *telemetry, struct otel_o
     observe_uint(out, instruments->memory, figures.memory_bytes);
     if (figures.memory_limit_bytes)
         observe_uint(out, instruments->memory_limit, figures.memory_limit_bytes);
+    observe_uint(out, instruments->batches, figures.n_batches_waiting);
     observe_uint(out, instruments->is_accepting, figures.failure.text[0] == '\0');
     if (figures.is_on_disk)
         observe_disk(telemetry, &figures.disk, out);
@@ -240,6 +241,9 @@ static int make_observed(struct collector_telemetry *telemetry) {
          OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.sensors", "{sensor}", "Sensors.")},
         {&all->kept, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.readings", "{reading}",
                                             "Readings kept.")},
+        {&all->batches,
+         OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.batches.waiting", "{batch}",
+                                "Batches of readings that wait for the writer.")},
         {&all->memory, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.memory.usage", "By",
                                               "Memory that the store uses for readings.")},
         {&all->memory_limit, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.memory.limit",

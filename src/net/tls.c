@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/certificate.h"
 #include "net/limits.h"
 
 /* The cheapest first: AES-128 in hardware. 128 bits are more than anybody can break. */
@@ -88,45 +88,26 @@ static int tls_check_file(const char *path, const char *what, struct err_text *w
 
 /* ---- a certificate of our own ---- */
 
-static int64_t tls_seconds_of(const ASN1_TIME *time) {
-    struct tm tm;
-    return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
-struct tls_date {
-    char text[16];
-};
-
-static struct tls_date tls_date_of(int64_t seconds) {
-    struct tls_date date;
-    struct tm tm;
-    time_t time = (time_t)seconds;
-    gmtime_r(&time, &tm);
-    strftime(date.text, sizeof(date.text), "%Y-%m-%d", &tm);
-    return date;
-}
-
 /* Also learns when it expires. */
 static int tls_check_dates(SSL_CTX *tls, const char *cert_file, int64_t *expires_at,
                            struct err_text *why) {
-    const X509 *cert = SSL_CTX_get0_certificate(tls);
+    struct net_certificate certificate;
+    net_certificate_of_settings(tls, &certificate);
     int64_t now = (int64_t)(clock_wall_ns() / NS_PER_S);
-    int64_t from = tls_seconds_of(X509_get0_notBefore(cert));
-    int64_t until = tls_seconds_of(X509_get0_notAfter(cert));
-    if (now > until) {
+    if (now > certificate.until) {
         err_say(why, "the certificate %s expired on %s (" RENEW_HINT ")", cert_file,
-                tls_date_of(until).text);
+                net_date_format(certificate.until).text);
         return -EKEYEXPIRED;
     }
-    if (now < from) {
+    if (now < certificate.from) {
         err_say(why,
                 "the certificate %s is valid only from %s: is this machine's clock right? "
                 "(" RENEW_HINT ")",
-                cert_file, tls_date_of(from).text);
+                cert_file, net_date_format(certificate.from).text);
         return -EKEYREJECTED;
     }
     if (expires_at)
-        *expires_at = until;
+        *expires_at = certificate.until;
     return 0;
 }
 

@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "otel/shown_endpoint.h"
 
 /* A line takes this many tokens, one of which comes each second: one line a minute, and a few at
  * once about an endpoint that goes and comes. */
@@ -25,16 +27,6 @@ static const char *const queue_variables[OTEL_N_SIGNALS] = {
     [OTEL_LOGS] = "OTEL_BLRP_MAX_QUEUE_SIZE",
 };
 
-/* `https://user:password@host/path`: how long the scheme is, and where the host begins. */
-static const char *host_of(const char *endpoint, size_t *n_scheme) {
-    const char *scheme_end = strstr(endpoint, "://");
-    const char *authority = scheme_end ? scheme_end + 3 : endpoint;
-    size_t n_authority = strcspn(authority, "/?#");
-    const char *at = memrchr(authority, '@', n_authority);
-    *n_scheme = (size_t)(authority - endpoint);
-    return at ? at + 1 : authority;
-}
-
 void outage_init(struct outage *outage, enum otel_signal signal, const char *endpoint,
                  const char *component_type) {
     *outage = (struct outage){.signal = signal};
@@ -44,10 +36,9 @@ void outage_init(struct outage *outage, enum otel_signal signal, const char *end
         snprintf(outage->where, sizeof(outage->where), "%s", component_type);
         return;
     }
-    size_t n_scheme;
-    const char *host = host_of(endpoint, &n_scheme);
-    snprintf(outage->where, sizeof(outage->where), "%.*s%s (%s)", (int)n_scheme, endpoint, host,
-             component_type);
+    snprintf(outage->where, sizeof(outage->where), "%s", shown_endpoint(endpoint).text);
+    size_t n = strlen(outage->where);
+    snprintf(outage->where + n, sizeof(outage->where) - n, " (%s)", component_type);
 }
 
 static bool may_say(struct ratelimit *lines, uint64_t now_ns) {

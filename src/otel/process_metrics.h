@@ -4,8 +4,9 @@
 
 /*
  * The running process by itself: processor time, memory, threads, descriptors, time since its start
- * (semantic conventions, "OS process metrics"), read from /proc and getrusage(2) at each
- * collection. What cannot be read is left out.
+ * (semantic conventions, "OS process metrics", but for `process.threads` and
+ * `process.file_descriptors`: their `.count` is a suffix that Prometheus keeps for histograms),
+ * read from /proc and getrusage(2) at each collection. What cannot be read is left out.
  */
 struct otel_process_metrics {
     struct otel_meter *meter;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "otel/shown_endpoint.h"
+
 enum {
     PORT_TLS = 443,
     PORT_PLAINTEXT = 4317,
@@ -22,7 +24,7 @@ static int check_scheme(const char *url, const char *scheme, bool *has_tls, stru
     *has_tls = strcasecmp(scheme, "https") == 0;
     if (*has_tls || strcasecmp(scheme, "http") == 0)
         return 0;
-    err_say(why, "the endpoint %s has to begin with http:// or https://", url);
+    err_say(why, "the endpoint %s has to begin with http:// or https://", shown_endpoint(url).text);
     return -EINVAL;
 }
 
@@ -38,7 +40,14 @@ int otlp_endpoint_parse(const char *url, bool is_insecure, struct otlp_endpoint 
     }
     snprintf(host, sizeof(host), "%.*s", (int)strcspn(rest, "/?#"), rest);
     if (host[0] == '\0' || host[0] == ':') {
-        err_say(why, "the endpoint %s names no host", url);
+        err_say(why, "the endpoint %s names no host", shown_endpoint(url).text);
+        return -EINVAL;
+    }
+    if (strchr(host, '@')) {
+        err_say(why,
+                "the endpoint %s has a user before the host, which gRPC cannot send: "
+                "OTEL_EXPORTER_OTLP_HEADERS can",
+                shown_endpoint(url).text);
         return -EINVAL;
     }
     return net_address_parse(host, endpoint->has_tls ? PORT_TLS : PORT_PLAINTEXT,
@@ -53,6 +62,6 @@ int otlp_endpoint_check_http(const char *url, bool *has_tls, struct err_text *wh
         return r;
     if (strcspn(rest, "/?#:") > 0)
         return 0;
-    err_say(why, "the endpoint %s names no host", url);
+    err_say(why, "the endpoint %s names no host", shown_endpoint(url).text);
     return -EINVAL;
 }

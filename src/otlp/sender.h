@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "grpc/status.h"
+#include "net/loop.h"
 #include "otel/settings.h"
 
 /*
@@ -56,3 +57,11 @@ struct otlp_sender_ops {
 struct otlp_sender {
     const struct otlp_sender_ops *ops;
 };
+
+/*
+ * The sender of the protocol that the settings name; borrows them. 0, -ENOMEM, or another negated
+ * errno with words about what is wrong in the settings: the endpoint, a header, a certificate.
+ */
+MUST_USE int otlp_sender_new(struct net_loop *loop, const struct otel_otlp_settings *settings,
+                             enum otel_signal signal, struct otlp_sender **sender,
+                             struct err_text *why);

@@ -28,8 +28,6 @@
 #include "otel/log_bridge.h"
 #include "otlp/exporter.h"
 #include "otlp/limits.h"
-#include "otlp/sender_grpc.h"
-#include "otlp/sender_http.h"
 
 enum telemetry_state {
     TELEMETRY_RUNNING,
@@ -145,19 +143,12 @@ static void *run(void *user) {
 
 /* ---- starting ---- */
 
-static int sender_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
-                      enum otel_signal signal, struct otlp_sender **sender, struct err_text *why) {
-    if (settings->protocol == OTEL_PROTOCOL_GRPC)
-        return otlp_sender_grpc_new(&telemetry->loop, settings, signal, sender, why);
-    return otlp_sender_http_new(&telemetry->loop, settings, signal, sender, why);
-}
-
 /* 0 or a negated errno with words. */
 static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
                         enum otel_signal signal, struct err_text *why) {
     struct otlp_exporter_options options = {
         .signal = signal, .timeout_ns = settings->timeout_ns, .changed = wake, .user = telemetry};
-    int r = sender_new(telemetry, settings, signal, &options.sender, why);
+    int r = otlp_sender_new(&telemetry->loop, settings, signal, &options.sender, why);
     if (r)
         return r;
     r = random_bytes(&options.seed, sizeof(options.seed));

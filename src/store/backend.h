@@ -31,7 +31,7 @@ struct store_backend_ops {
                 struct store_page *page);
     /* As store_check(). NULL: there are no files. */
     int (*check)(struct store_backend *backend, struct check **check, struct err_text *why);
-    /* All but `n_refused`, which the store counts itself. */
+    /* All but `n_refused` and `n_batches_waiting`, which the store counts itself. */
     void (*figures)(struct store_backend *backend, struct store_figures *figures);
     /*
      * NULL: there is nothing to do. The end is near: commits that come from now on, and one that

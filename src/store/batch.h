@@ -55,7 +55,7 @@ MUST_USE int store_batch_append(struct store_batch *batch, struct store_writer *
                                 const struct reading *reading);
 
 /* `n` readings in a row of one sensor: counts in the outcome what it takes. 0, or why it does not
- * take the next: -EUSERS, or -ENOMEM for all else. */
+ * take the next: -EUSERS, there are too many sensors; all else counts as want of memory. */
 typedef int (*store_put_fn)(void *user, struct bytes id, const struct store_item *items, uint32_t n,
                             struct store_outcome *outcome);
 

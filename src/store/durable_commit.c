@@ -42,16 +42,28 @@ static void span_add(struct durable *durable, struct history *history, struct op
     last->end = chunk_end(&chunk->chunk);
 }
 
+/* The room was reserved: for each reading, and for the name of each sensor once. So one that is not
+ * known yet is named with its first reading, never for one that memory does not suffice for. */
+static void put_in_record(struct durable *durable, struct history *history, bool is_unknown,
+                          const struct kept *reading) {
+    struct journal *journal = durable->journal;
+    int r = is_unknown ? journal_put_sensor(journal, history->number, name_bytes(&history->id)) : 0;
+    if (r == 0)
+        r = journal_put_reading(journal, history->number, reading);
+    assert(r == 0);
+    (void)r;
+    history->wants_naming = false;
+}
+
 /* With the history's lock held. */
 static int put_new(struct durable *durable, struct history *history, const struct store_item *item,
                    const struct kept *reading) {
     struct open_chunk *chunk;
+    bool is_unknown = history_is_new(history) || history->wants_naming;
     int r = durable_append(durable, history, reading, journal_position(durable->journal), &chunk);
     if (r)
         return r;
-    r = journal_put_reading(durable->journal, history->number, reading);
-    assert(r == 0); /* the room was reserved */
-    history->wants_naming = false;
+    put_in_record(durable, history, is_unknown, reading);
     span_add(durable, history, chunk, item);
     return 0;
 }
@@ -139,20 +151,12 @@ static int put_stretch(struct durable *durable, struct history *history,
     return 0;
 }
 
-static int sensor_of(struct durable *durable, struct bytes id, struct history **history) {
-    *history = durable_find(durable, id);
-    int r = *history ? 0 : durable_add_sensor(durable, durable->n_numbers, id, history);
-    if (r || !(history_is_new(*history) || (*history)->wants_naming))
-        return r;
-    return journal_put_sensor(durable->journal, (*history)->number, id);
-}
-
 /* 0, -EUSERS, or as find_repeat(). */
 static int put_items(void *user, struct bytes id, const struct store_item *items, uint32_t n,
                      struct store_outcome *outcome) {
     struct durable *durable = user;
-    struct history *history;
-    int r = sensor_of(durable, id, &history);
+    struct history *history = durable_find(durable, id);
+    int r = history ? 0 : durable_add_sensor(durable, durable->n_numbers, id, &history);
     return r ? r : put_stretch(durable, history, items, n, outcome);
 }
 

@@ -178,15 +178,8 @@ static bool has_room(const struct journal *journal, size_t record_bytes) {
     return place->file && record_bytes <= place->size_bytes - journal->at;
 }
 
-static void begin_anew(struct journal *journal) {
-    journal->n_readings = 0;
-    journal_encoder_init(&journal->encoder);
-    buf_reset(&journal->record);
-}
-
 int journal_reserve(struct journal *journal, size_t n_readings, size_t n_id_bytes) {
-    assert(journal->n_readings == 0);
-    begin_anew(journal);
+    assert(buf_len(&journal->record) == 0);
     size_t n_bytes = JOURNAL_RECORD_HEAD_BYTES + JOURNAL_PADDING_BYTES + n_id_bytes +
                      n_readings * (JOURNAL_READING_MAX_BYTES + JOURNAL_SENSOR_MAX_BYTES);
     uint8_t *room;
@@ -276,7 +269,9 @@ int journal_commit(struct journal *journal) {
     }
     journal->at += buf_len(&journal->record);
     journal->position += buf_len(&journal->record);
-    begin_anew(journal);
+    journal->n_readings = 0;
+    journal_encoder_init(&journal->encoder);
+    buf_reset(&journal->record);
     return 0;
 }
 

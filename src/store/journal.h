@@ -80,8 +80,8 @@ uint64_t journal_position(const struct journal *journal);
 /*
  * At the beginning of a record: makes room for so many readings, all of new sensors and with ids of
  * so many bytes together, so that putting and committing them cannot fail for want of memory; the
- * file that they may need is made ready. Sensors that were put and got no reading are forgotten. 0;
- * -ENOMEM, and nothing is lost; or another negated errno, as of journal_commit().
+ * file that they may need is made ready. 0; -ENOMEM, and nothing is lost; or another negated errno,
+ * as of journal_commit().
  */
 MUST_USE int journal_reserve(struct journal *journal, size_t n_readings, size_t n_id_bytes);
 

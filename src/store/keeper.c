@@ -382,8 +382,7 @@ static int keeper_merge(struct keeper *keeper, struct turn *turn) {
 }
 
 static bool may_end_its_work(const struct keeper *keeper) {
-    bool has_more = !list_is_empty(&keeper->queue) || keeper->durable_to != keeper->noted;
-    return keeper->state == KEEPER_STOPPING && has_more &&
+    return keeper->state == KEEPER_STOPPING && !list_is_empty(&keeper->queue) &&
            keeper->options.now_ns() < keeper->end_ns;
 }
 

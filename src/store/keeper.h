@@ -10,7 +10,8 @@
  *
  * It fails once and for all: then `failed` is called, on its thread, and nobody waits for it any
  * more. What it could not seal stays in memory and in the journal. Want of memory is no failure: it
- * tries again until there is some, and towards the end (keeper_hurry) for a second more.
+ * tries again until there is some; but towards the end (keeper_hurry) a step that has been tried
+ * for a second is one.
  */
 struct keeper;
 

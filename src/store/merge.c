@@ -111,9 +111,8 @@ static int remove_chunk(struct step *step, const struct sealed_head *head) {
 static int step_commit(struct step *step, int (*write)(struct step *step)) {
     sealed_view_end(step->view);
     int r = sealed_begin(step->sealed);
-    if (r)
-        return r;
-    r = write(step);
+    if (r == 0)
+        r = write(step);
     if (r == 0)
         r = sealed_commit(step->sealed);
     if (r)

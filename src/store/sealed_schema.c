@@ -20,7 +20,9 @@
 #include "store/sealed_schema.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 /* "ThGr" */
 #define APPLICATION_ID 0x54684772
@@ -79,6 +81,21 @@ int sealed_schema_identify(struct sql *sql, const struct sealed_schema *schema, 
             " %" PRId64 ": a newer Thermograph made it, use that one",
             *version, schema->n_steps);
     return -EPROTONOSUPPORT;
+}
+
+/* SQLite's file format, section 1.3: numbers are big-endian. */
+static int64_t header_number(const uint8_t *at) {
+    return (int64_t)at[0] << 24 | (int64_t)at[1] << 16 | (int64_t)at[2] << 8 | at[3];
+}
+
+int sealed_schema_read_header(const uint8_t header[SEALED_HEADER_SIZE], int64_t *version) {
+    static const char magic[16] = "SQLite format 3";
+    int64_t application = header_number(header + 68);
+    *version = header_number(header + 60);
+    bool is_ours = application == APPLICATION_ID && *version > 0;
+    bool is_empty = application == 0 && *version == 0;
+    bool is_known = memcmp(header, magic, sizeof(magic)) == 0 && (is_ours || is_empty);
+    return is_known ? 0 : -EBADMSG;
 }
 
 static int run_steps(struct sql *sql, const struct sealed_schema *schema, int64_t version) {

@@ -24,3 +24,11 @@ MUST_USE int sealed_schema_identify(struct sql *sql, const struct sealed_schema 
 /* Brings that version up to this program's, in one transaction: all of it or nothing. */
 MUST_USE int sealed_schema_update(struct sql *sql, const struct sealed_schema *schema,
                                   int64_t version);
+
+/*
+ * The same from the first bytes of the file, for who does not open it. What SQLite still has in its
+ * WAL is not seen: of a young file the version may be 0. 0, or -EBADMSG for a file of somebody
+ * else.
+ */
+#define SEALED_HEADER_SIZE 100
+MUST_USE int sealed_schema_read_header(const uint8_t header[SEALED_HEADER_SIZE], int64_t *version);

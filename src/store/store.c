@@ -203,4 +203,8 @@ int store_check(struct store *store, struct check **check, struct err_text *why)
 void store_figures(struct store *store, struct store_figures *figures) {
     store->backend->ops->figures(store->backend, figures);
     figures->n_refused = store->n_refused;
+    figures->n_batches_waiting = 0;
+    LIST_FOR_EACH (node, &store->ports)
+        figures->n_batches_waiting +=
+            ring_length(&CONTAINER_OF(node, struct store_port, link)->to_writer);
 }

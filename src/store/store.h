@@ -224,7 +224,8 @@ struct store_disk_figures {
 struct store_figures {
     uint64_t n_sensors;
     uint64_t n_readings;
-    uint64_t n_refused; /* readings, since the start */
+    uint64_t n_refused;         /* readings, since the start */
+    uint64_t n_batches_waiting; /* for the writer, in all ports */
     uint64_t memory_bytes;
     uint64_t memory_limit_bytes; /* 0: none */
     struct err_text failure;     /* why it takes nothing more; empty: it does */

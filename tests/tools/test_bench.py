@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tools/bench/run that need no servers: what it is told, what it refuses, what it prints."""
+import io
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/bench"))
 sys.dont_write_bytecode = True
-from lib import builds, loads, machine, report, servers, stores  # noqa: E402
+from lib import builds, loads, machine, receivers, report, servers, stores, telemetry  # noqa: E402
 
 
 def result(server, load="unary", **figures):
@@ -23,7 +25,7 @@ def results(*runs, **more):
         "machine": {"cores": 2, "model": "M", "memory_gib": 1, "kernel": "K", "system": "S", "date": "D"},
         "versions": {"thermograph": "1"}, "left_out": {}, "duration": "5s", "rounds": 3, "troubles": [],
         "sync_us": {"file_system": "ext4", "median": 200.0, "p99": 300.0, "minimum": 100.0, "maximum": 400.0},
-        "runs": list(runs), "stores": [], "coder": [], "otel": [], **more}
+        "runs": list(runs), "stores": [], "telemetry": [], "coder": [], "otel": [], **more}
 
 
 def test_the_table_has_ratios_and_the_spread():
@@ -61,6 +63,112 @@ def test_stores_are_told_by_reading():
     assert "| 0.10 us | 1.5 | 32 MiB | 0.50 s, 16 MiB |" in text
 
 
+def telemetry_run(number, without_ns, with_ns, **more):
+    return {"round": number, "comparison": "telemetry-rate", "warning": None,
+            "without": {"cpu_ns": without_ns}, "with": {"cpu_ns": with_ns},
+            "spans": {"started": 1000, "received": 1000, "dropped": 0}, **more}
+
+
+def test_telemetry_is_told_by_the_ratios_of_each_round():
+    """Not by the ratio of medians: a round meets the same machine, two rounds need not."""
+    text = report.markdown(results(telemetry=[
+        telemetry_run(1, 10000.0, 11000.0), telemetry_run(2, 20000.0, 24000.0), telemetry_run(3, 30000.0, 30000.0)]))
+    assert ("the Collector | 20.00 us (10.00 us to 30.00 us) | 24.00 us (11.00 us to 30.00 us) "
+            "| 1.10 (1.00 to 1.20) | 1.15 | none of 3,000 dropped |") in text
+
+
+def test_spans_that_were_dropped_are_told_with_their_round():
+    text = report.markdown(results(telemetry=[
+        telemetry_run(2, 1.0, 1.0, warning="W", spans={"started": 1000, "received": 990, "dropped": 10})]))
+    assert "| 10 of 1,000 dropped |" in text
+    assert "Round 2: W." in text
+
+
+def test_of_a_server_that_does_not_count_its_spans_those_received_are_told():
+    text = report.markdown(results(telemetry=[
+        telemetry_run(1, 1.0, 1.0, comparison="telemetry-grpc-go", spans={"received": 1234})]))
+    assert "| grpc-go, in memory |" in text
+    assert "|  | 1,234 received |" in text
+
+
+def test_a_span_that_nobody_counts_is_trouble():
+    comparison = telemetry.TABLE["telemetry-saturated"]
+    assert telemetry.check(comparison, {"started": 5, "received": 3, "dropped": 2}) is None
+    with pytest.raises(servers.Trouble, match="started 5, but received 3 and dropped 1"):
+        telemetry.check(comparison, {"started": 5, "received": 3, "dropped": 1})
+    with pytest.raises(servers.Trouble, match="does not tell"):
+        telemetry.check(comparison, {"started": 5, "received": None, "dropped": 5})
+
+
+def test_drops_are_worth_a_warning_only_where_there_should_be_none():
+    spans = {"started": 5000, "received": 3000, "dropped": 2000}
+    assert "2,000 of 5,000 spans" in telemetry.check(telemetry.TABLE["telemetry-rate"], spans)
+    assert telemetry.check(telemetry.TABLE["telemetry-saturated"], spans) is None
+
+
+PAGE = """\
+# TYPE otel_sdk_span_started_total counter
+otel_sdk_span_started_total{otel_span_sampling_result="DROP",a="b c"} 99
+otel_sdk_span_started_total{otel_span_sampling_result="RECORD_AND_SAMPLE",o="none"} 1e3
+otel_sdk_span_started_total{otel_span_sampling_result="RECORD_AND_SAMPLE",o="local"} 5
+otel_sdk_processor_span_processed_total{t="x"} 900
+otel_sdk_processor_span_processed_total{error_type="queue_full",t="x"} 95
+otel_sdk_exporter_span_exported_total{t="x"} 890
+otel_sdk_exporter_span_exported_total{error_type="timeout",t="x"} 10
+plain 7
+"""
+
+
+def test_losses_are_all_that_was_started_and_did_not_leave(monkeypatch):
+    monkeypatch.setattr(receivers.urllib.request, "urlopen", lambda *_, **__: io.BytesIO(PAGE.encode()))
+    assert telemetry.read_losses("127.0.0.1:1") == {"started": 1005, "dropped": 105}
+    assert receivers.total(receivers.page("127.0.0.1:1"), "plain") == 7
+
+
+def test_an_admin_port_that_does_not_answer_is_trouble():
+    with pytest.raises(servers.Trouble, match="does not answer"):
+        telemetry.read_losses("127.0.0.1:1")
+
+
+@pytest.mark.parametrize("words, expected", [
+    ([], [*telemetry.TABLE]), (["unary"], []), (["telemetry"], [*telemetry.TABLE]),
+    (["telemetry-rate", "tonic"], ["telemetry-rate"])])
+def test_words_choose_comparisons(words, expected):
+    assert [comparison.name for comparison in telemetry.chosen(words)] == expected
+
+
+def test_the_server_that_is_compared_with_knows_nothing_of_telemetry(monkeypatch, tmp_path):
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+    server = servers.Server("s", list, [], "none", tmp_path, when_observed=lambda admin: ["--admin", admin])
+    assert not [name for name in servers.environment(server.variables) if name.startswith("OTEL_")]
+    observed = server.observed({"OTEL_EXPORTER_OTLP_ENDPOINT": "E"}, "A")
+    assert observed.arguments == ["--admin", "A"]
+    assert server.arguments == []
+    assert servers.environment(observed.variables)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "E"
+
+
+def test_a_port_that_is_taken_is_passed_over(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr(servers, "PORTS", iter([taken.getsockname()[1], 0]))
+        assert servers.free_port() == 0
+
+
+def test_a_collector_that_is_not_there_is_left_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(builds, "COLLECTOR", tmp_path / "otelcol")
+    with pytest.raises(builds.LeftOut, match="install-peers"):
+        builds.collector(print)
+
+
+def test_pythons_sdk_that_cannot_be_had_is_a_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(builds, "PYTHON", tmp_path / "python")
+    def refuse(*_, **__):
+        raise builds.LeftOut("no network\nat all")
+    monkeypatch.setattr(builds, "run", refuse)
+    assert builds.measure_python() == [f"left out: Python's {builds.PYTHON_SDK}: no network"]
+
+
 def test_each_copy_is_a_transaction(tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "ROWS_PER_TRANSACTION", 2)
     csv = tmp_path / "a.csv"
@@ -89,6 +197,8 @@ def test_a_peer_that_cannot_be_built_is_left_out(monkeypatch):
         builds.tonic(print)
     with pytest.raises(builds.LeftOut, match="grpc_cpp_plugin"):
         builds.grpc_cpp(print)
+    with pytest.raises(builds.LeftOut, match="go"):
+        builds.grpc_go(print)
 
 
 def test_a_server_that_ends_at_once_is_trouble_with_its_words(tmp_path):

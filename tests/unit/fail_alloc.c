@@ -14,14 +14,25 @@ void *__wrap_realloc(void *p, size_t size);
 /* Atomic, since threads of the code under test allocate too. */
 static _Atomic size_t n_done;
 static _Atomic size_t n_to_fail; /* 0: none */
+static _Atomic bool is_lasting;
 
-void fail_alloc_at(size_t n) {
+static void arm(size_t n, bool lasts) {
+    n_to_fail = 0;
     n_done = 0;
+    is_lasting = lasts;
     n_to_fail = n;
 }
 
+void fail_alloc_at(size_t n) {
+    arm(n, false);
+}
+
+void fail_alloc_from(size_t n) {
+    arm(n, true);
+}
+
 void fail_alloc_off(void) {
-    fail_alloc_at(0);
+    arm(0, false);
 }
 
 size_t fail_alloc_count(void) {
@@ -29,7 +40,8 @@ size_t fail_alloc_count(void) {
 }
 
 static bool must_fail(void) {
-    return ++n_done == n_to_fail;
+    size_t n = ++n_done, to_fail = n_to_fail;
+    return to_fail > 0 && (n == to_fail || (is_lasting && n > to_fail));
 }
 
 void *__wrap_malloc(size_t size) {

@@ -21,9 +21,11 @@
 /* From now on, the `n`-th allocation (1 is the next) gives NULL; all others go on as usual. */
 void fail_alloc_at(size_t n);
 
+/* From the `n`-th on all of them do. */
+void fail_alloc_from(size_t n);
+
 /* No allocation fails any more. */
 void fail_alloc_off(void);
 
-/* Allocations since the last fail_alloc_at() or fail_alloc_off(): what an idle path must keep at 0.
- */
+/* Allocations since the last call of one of these: what an idle path must keep at 0. */
 size_t fail_alloc_count(void);

@@ -18,11 +18,15 @@ static void test_comes_out_in_order_and_full_is_an_outcome(void **state) {
     assert_int_equal(ring_init(&ring, 4), 0);
     assert_null(ring_pop(&ring));
     for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 4; i++)
+        for (size_t i = 0; i < 4; i++) {
+            assert_int_equal(ring_length(&ring), i);
             assert_int_equal(ring_push(&ring, &objects[i]), 0);
+        }
         assert_int_equal(ring_push(&ring, &objects[4]), RING_E_FULL);
+        assert_int_equal(ring_length(&ring), 4);
         for (int i = 0; i < 4; i++)
             assert_ptr_equal(ring_pop(&ring), &objects[i]);
+        assert_int_equal(ring_length(&ring), 0);
         assert_null(ring_pop(&ring));
     }
     ring_fini(&ring);

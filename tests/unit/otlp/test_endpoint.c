@@ -53,6 +53,14 @@ static void test_what_is_no_endpoint_is_refused_with_words(void **state) {
     assert_grpc_refuses("http://collector:port", "port");
 }
 
+static void test_a_password_is_refused_for_grpc_and_never_said(void **state) {
+    (void)state;
+    assert_grpc_refuses("http://me:secret@collector:4317", "OTEL_EXPORTER_OTLP_HEADERS can");
+    assert_null(strstr(why.text, "secret"));
+    assert_grpc_refuses("ftp://me:secret@collector", "has to begin with");
+    assert_null(strstr(why.text, "secret"));
+}
+
 static void test_http_needs_a_scheme_and_a_host(void **state) {
     (void)state;
     bool has_tls;
@@ -70,6 +78,7 @@ int main(void) {
         cmocka_unit_test(test_a_port_that_is_missing_is_the_usual_one),
         cmocka_unit_test(test_without_a_scheme_the_setting_says_whether_there_is_tls),
         cmocka_unit_test(test_what_is_no_endpoint_is_refused_with_words),
+        cmocka_unit_test(test_a_password_is_refused_for_grpc_and_never_said),
         cmocka_unit_test(test_http_needs_a_scheme_and_a_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,51 @@ static void test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest(vo
     rig_fini(&rig);
 }
 
+enum {
+    N_CALLERS = 400,
+    N_OLD = 100,
+};
+
+/* One reading from each of many for a sensor that is new, then some for one that is known, in one
+ * batch; memory ends at the `nth` allocation. How many of the last are kept. */
+static uint64_t commit_for_a_newcomer(size_t round, size_t nth) {
+    static struct store_writer writers[N_CALLERS + 1];
+    static char id[STORE_ID_MAX_BYTES];
+    struct store_batch batch, *batches[] = {&batch};
+    struct reading reading = {.sensor_id = bytes_of(id, sizeof(id)), .seconds = 1};
+    store_batch_init(&batch);
+    memset(writers, 0, sizeof(writers));
+    memset(id, '0' + (int)round, sizeof(id));
+    for (size_t i = 0; i < N_CALLERS; i++)
+        assert_int_equal(store_batch_append(&batch, &writers[i], &reading), 0);
+    reading.sensor_id = bytes_str("attic");
+    for (size_t i = 0; i < N_OLD; i++) {
+        reading.seconds = (int64_t)(1000 * (round + 1) + i);
+        assert_int_equal(store_batch_append(&batch, &writers[N_CALLERS], &reading), 0);
+    }
+    fail_alloc_from(nth);
+    rig.twins.disk.backend->ops->commit(rig.twins.disk.backend, batches, 1);
+    fail_alloc_off();
+    uint64_t n_kept = batch.runs[N_CALLERS].outcome.accepted;
+    store_batch_fini(&batch);
+    return n_kept;
+}
+
+/* Those of a sensor whose chunk has room need no memory, whatever others need. */
+static void test_a_newcomer_without_memory_takes_no_room_from_others(void **state) {
+    (void)state;
+    start_in_peace(9);
+    bench_open(&rig.twins.disk);
+    uint64_t n_kept = 0;
+    for (size_t round = 0; round < 40; round++)
+        n_kept += commit_for_a_newcomer(round, round % 2 ? 1 + round / 2 % 8 : SIZE_MAX);
+    assert_int_equal(rig.twins.disk.n_failures, 0);
+    rig_lose_power(&rig, 9);
+    bench_open(&rig.twins.disk);
+    assert_int_equal(bench_count(rig.twins.disk.backend, "attic"), n_kept);
+    rig_fini(&rig);
+}
+
 /* ---- with a keeper that has much to do ---- */
 
 static size_t n_sealings(void) {
@@ -277,6 +322,47 @@ static void test_the_keeper_goes_on_once_there_is_memory(void **state) {
     rig_fini(&rig);
 }
 
+static _Atomic bool is_held;
+
+static void hold(void *user) {
+    (void)user;
+    while (is_held)
+        sched_yield();
+}
+
+static uint64_t n_chunks(void) {
+    struct store_figures figures;
+    rig.twins.disk.backend->ops->figures(rig.twins.disk.backend, &figures);
+    return figures.disk.n_chunks;
+}
+
+/* Sealing needs none of our memory here, merging does: that is what fails. */
+static void test_chunks_are_merged_once_there_is_memory(void **state) {
+    (void)state;
+    rig_init(&rig, 10);
+    rig.twins.disk.options.journal_limit_bytes = 0;
+    rig.twins.disk.options.memory_limit_bytes = 1; /* each commit is sealed */
+    bench_open(&rig.twins.disk);
+    write_newer(0);
+    wait_until_sealed();
+    is_held = true;
+    fault_vfs_arm(&(struct fault){FAULT_SYNC, 1, FAULT_DELAY, hold, NULL});
+    for (size_t round = 1; round < 20; round++)
+        write_newer(round);
+    fail_alloc_from(1);
+    is_held = false;
+    wait_until_sealed();
+    uint64_t end_ns = clock_monotonic_ns() + 60 * NS_PER_S;
+    while (fail_alloc_count() == 0 && clock_monotonic_ns() < end_ns)
+        sched_yield();
+    fail_alloc_off();
+    while (n_chunks() >= 10 && clock_monotonic_ns() < end_ns)
+        sched_yield();
+    assert_true(n_chunks() < 10);
+    twins_compare(&rig.twins);
+    rig_fini(&rig);
+}
+
 /* What is not sealed is in the journal. */
 static void test_an_end_without_memory_is_not_put_off(void **state) {
     (void)state;
@@ -294,10 +380,12 @@ int main(void) {
         cmocka_unit_test(test_opening_without_memory_fails_and_may_be_tried_again),
         cmocka_unit_test(test_reading_without_memory_fails_and_may_be_tried_again),
         cmocka_unit_test(test_commits_without_memory_keep_a_prefix_and_later_ones_the_rest),
+        cmocka_unit_test(test_a_newcomer_without_memory_takes_no_room_from_others),
         cmocka_unit_test(test_no_failing_allocation_ends_accepting),
         cmocka_unit_test(test_no_failing_allocation_of_sqlite_ends_accepting),
         cmocka_unit_test(test_what_is_sealed_when_memory_runs_out_is_not_sealed_again),
         cmocka_unit_test(test_the_keeper_goes_on_once_there_is_memory),
+        cmocka_unit_test(test_chunks_are_merged_once_there_is_memory),
         cmocka_unit_test(test_an_end_without_memory_is_not_put_off),
     };
     sqlite_alloc_take_over();

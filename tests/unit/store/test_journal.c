@@ -288,20 +288,6 @@ static void test_what_is_reserved_needs_no_memory(void **state) {
     bench_fini(&bench);
 }
 
-/* Else a sensor that memory never suffices for would fill the record. */
-static void test_sensors_without_readings_are_forgotten(void **state) {
-    (void)state;
-    struct bench bench;
-    bench_init(&bench, 22);
-    bench_open_and_check(&bench);
-    size_t n_writes = fake_disk_count(bench.disk, FAKE_WRITE);
-    assert_int_equal(journal_put_sensor(bench.journal, 1, bytes_str("attic")), 0);
-    assert_int_equal(journal_reserve(bench.journal, 10, 10), 0);
-    assert_int_equal(journal_commit(bench.journal), 0);
-    assert_int_equal(fake_disk_count(bench.disk, FAKE_WRITE), n_writes);
-    bench_fini(&bench);
-}
-
 static void test_spares_are_taken_without_making_files(void **state) {
     (void)state;
     struct bench bench;
@@ -675,7 +661,6 @@ int main(void) {
         cmocka_unit_test(test_full_commit_is_a_limit),
         cmocka_unit_test(test_released_segments_are_used_again_and_never_replayed),
         cmocka_unit_test(test_what_is_reserved_needs_no_memory),
-        cmocka_unit_test(test_sensors_without_readings_are_forgotten),
         cmocka_unit_test(test_spares_are_taken_without_making_files),
         cmocka_unit_test(test_the_segment_that_is_written_is_never_released),
         cmocka_unit_test(test_torn_last_record_is_cut_at_every_length),

@@ -339,6 +339,41 @@ static void test_a_first_start_may_fail_at_any_moment(void **state) {
             continue;
 }
 
+static uint64_t n_chunks(struct sealed_box *box) {
+    struct sealed_figures figures;
+    assert_int_equal(sealed_figures(box->sealed, &figures), 0);
+    return figures.n_chunks;
+}
+
+static int put_one(struct sealed_box *box, uint64_t k) {
+    struct sealed_head head = head_of(1, false, k, (int64_t)k, (int64_t)k + 1);
+    int r = sealed_begin(box->sealed);
+    if (r == 0)
+        r = sealed_add(box->sealed, &head, data_of(k));
+    if (r == 0)
+        r = sealed_commit(box->sealed);
+    if (r)
+        sealed_rollback(box->sealed);
+    return r;
+}
+
+static void test_a_commit_that_is_there_without_saying_so_is_counted(void **state) {
+    (void)state;
+    struct sealed_box box;
+    fault_vfs_register();
+    box_init(&box, FAULT_VFS);
+    assert_int_equal(put_one(&box, 1), 0);
+    fault_vfs_arm(&(struct fault){.ops = FAULT_COMMITTED, .n = 1});
+    assert_int_equal(put_one(&box, 2), -ENOMEM);
+    fault_vfs_disarm();
+    assert_int_equal(put_one(&box, 3), 0);
+    assert_int_equal(n_chunks(&box), 3);
+    box_reopen(&box);
+    assert_int_equal(n_chunks(&box), 3);
+    box_fini(&box);
+    fault_vfs_forget();
+}
+
 enum {
     VERSION = 2, /* that the file has */
     LATER_VERSION = 4,
@@ -436,6 +471,7 @@ int main(void) {
         cmocka_unit_test(test_a_failed_truncation_ends_writing),
         cmocka_unit_test(test_a_failed_read_of_a_view_is_told_and_passes),
         cmocka_unit_test(test_views_go_on_while_a_sync_takes_its_time),
+        cmocka_unit_test(test_a_commit_that_is_there_without_saying_so_is_counted),
         cmocka_unit_test(test_a_loss_of_power_at_any_moment_loses_nothing_acknowledged),
         cmocka_unit_test(test_a_first_start_may_fail_at_any_moment),
         cmocka_unit_test(test_a_migration_is_done_as_a_whole_or_not_at_all),

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from lib import machine, servers
 
@@ -17,6 +18,11 @@ PROGRAM = FOLDER / "src/cli/thermograph"
 CERTS = FOLDER / "certs"
 TONIC = ROOT / "bench/peers/tonic"
 CPP = FOLDER / "grpc-cpp"
+GO_SOURCE = ROOT / "bench/peers/grpc-go"
+GO = FOLDER / "grpc-go"
+COLLECTOR = pathlib.Path(os.environ.get("PEERS_BIN", "~/.cache/thermograph-peers")).expanduser() / "otelcol"
+PYTHON = FOLDER / "python"
+PYTHON_SDK = "opentelemetry-sdk==1.45.2"
 MEMORY_LIMIT = "8G"  # for readings: what the fastest run sends has to fit
 
 
@@ -24,10 +30,10 @@ class LeftOut(Exception):
     """Why something is not measured on this machine."""
 
 
-def run(command, **more):
+def run(command, folder=ROOT, **more):
     """Runs a step of a build; its output is shown only when it fails."""
     done = subprocess.run(
-        list(map(str, command)), cwd=ROOT, text=True, errors="replace", check=False,
+        list(map(str, command)), cwd=folder, text=True, errors="replace", check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
     if done.returncode:
         raise LeftOut(f"{' '.join(map(str, command))} failed: {done.stdout.strip()[-1500:]}")
@@ -69,11 +75,22 @@ def measure_coder():
 
 
 def measure_otel():
-    """Metrics have both cores: two threads measure the same there."""
+    """Metrics have both cores: two threads measure the same there. Python's SDK makes the same spans."""
     make_program()
     both = f"{machine.SERVER_CORE},{machine.LOAD_CORE}"
     lines = lines_of("otel", machine.SERVER_CORE) + lines_of("otel_encode", machine.SERVER_CORE)
-    return lines + lines_of("otel_metrics", both)
+    return lines + lines_of("otel_metrics", both) + measure_python()
+
+
+def measure_python():
+    try:
+        if not (PYTHON / "bin/python").exists():
+            run([sys.executable, "-m", "venv", PYTHON])
+        run([PYTHON / "bin/pip", "install", "--quiet", PYTHON_SDK])
+        command = [str(PYTHON / "bin/python"), str(ROOT / "tools/bench/otel_python.py")]
+        return run(machine.on_core(machine.SERVER_CORE, command)).strip().splitlines()
+    except LeftOut as why:
+        return [f"left out: Python's {PYTHON_SDK}: {str(why).splitlines()[0]}"]
 
 
 # Parts of the program that are measured alone, in lines of their own.
@@ -87,7 +104,8 @@ def our_server(name, data, is_durable=False):
                 "--tokens", str(FOLDER / "tokens"), "--memory-limit", MEMORY_LIMIT,
                 "--data", data or str(folder)]
     access = ["--ca", str(CERTS / "ca.crt"), "--token-file", str(FOLDER / "token")]
-    return servers.Server(name, command, access, "statistics", FOLDER, is_durable)
+    return servers.Server(name, command, access, "statistics", FOLDER, is_durable,
+                          when_observed=lambda admin: ["--admin", admin])
 
 
 def thermograph_memory(say):
@@ -139,7 +157,50 @@ def grpc_cpp(say):
     return peer("grpc-cpp", program)
 
 
-TABLE = {"memory": thermograph_memory, "durable": thermograph_durable, "tonic": tonic, "grpc-cpp": grpc_cpp}
+def generate_go():
+    """The code of the service, by the generators that go.mod pins."""
+    tools = GO / "bin"
+    run(["go", "build", "-o", f"{tools}/", "google.golang.org/protobuf/cmd/protoc-gen-go",
+         "google.golang.org/grpc/cmd/protoc-gen-go-grpc"], folder=GO)
+    folder = GO / "sensorpb"
+    folder.mkdir(exist_ok=True)
+    options = [f"--{kind}{option}" for kind in ("go", "go-grpc")
+               for option in (f"_out={folder}", "_opt=paths=source_relative", "_opt=Msensor.proto=grpc-go-server/sensorpb")]
+    run(["protoc", "-Iproto", f"--plugin={tools}/protoc-gen-go", f"--plugin={tools}/protoc-gen-go-grpc", *options,
+         "sensor.proto"])
+
+
+def grpc_go(say):
+    need("go", "protoc")
+    make_program()
+    say("building grpc-go (a minute, the first time)")
+    GO.mkdir(exist_ok=True)
+    for source in GO_SOURCE.iterdir():
+        shutil.copy(source, GO)
+    generate_go()
+    run(["go", "build", "-mod=readonly", "-buildvcs=false", "-o", GO / "server", "."], folder=GO)
+    server = peer("grpc-go", GO / "server")
+    server.when_observed = lambda _: ["otel"]
+    return server
+
+
+TABLE = {"memory": thermograph_memory, "durable": thermograph_durable, "tonic": tonic, "grpc-cpp": grpc_cpp,
+         "grpc-go": grpc_go}
+
+
+# ---- where telemetry goes ----
+
+def sink(_):
+    make_program()
+    run(["ninja", "-C", FOLDER, "tools/bench/otlp_sink"])
+
+
+def collector(_):
+    if not COLLECTOR.exists():
+        raise LeftOut(f"{COLLECTOR} is not there; tools/install-peers otelcol makes it")
+
+
+RECEIVERS = {"collector": collector, "sink": sink}
 
 
 # ---- versions ----
@@ -160,6 +221,10 @@ def versions():
         "tonic": first_match(["grep", "^tonic =", TONIC / "Cargo.toml"], r'version = "=([^"]+)"'),
         "rustc": first_match(["rustc", "--version"], r"rustc (\S+)"),
         "grpc++": first_match(["pkg-config", "--modversion", "grpc++"], r"(\S+)"),
+        "grpc-go": first_match(["grep", "google.golang.org/grpc v", GO_SOURCE / "go.mod"], r"grpc v(\S+)"),
+        "otelgrpc": first_match(["grep", "otelgrpc v", GO_SOURCE / "go.mod"], r"otelgrpc v(\S+)"),
+        "otelcol": first_match([COLLECTOR, "--version"], r"version (\S+)"),
+        "go": first_match(["go", "version"], r"go(\d\S+)"),
         "h2load": first_match(["h2load", "--version"], r"h2load (\S+)"),
     }
     return {name: version for name, version in found.items() if version}

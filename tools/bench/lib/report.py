@@ -2,10 +2,10 @@
 """What was measured as Markdown, for people and for docs/performance.md."""
 import statistics
 
-from lib import loads
+from lib import loads, receivers, telemetry
 
 TITLES = {"memory": "Thermograph, in memory", "durable": "Thermograph, durable", "tonic": "tonic, in memory",
-          "grpc-cpp": "gRPC C++, in memory", "store-durable": "Thermograph, durable, over TLS, 1,000 sensors",
+          "grpc-cpp": "gRPC C++, in memory", "grpc-go": "grpc-go, in memory", "store-durable": "Thermograph, durable, over TLS, 1,000 sensors",
           "store-durable-b": "the same, data set B", "store-durable-10k": "data set A, 10,000 sensors",
           "store-durable-1m": "data set A, 1,000,000 sensors, 4 readings of each",
           "store-durable-100m": "data set A, 1,000 sensors, 100 million readings",
@@ -91,6 +91,39 @@ def stores_table(runs):
                     for name in TITLES if any(run["store"] == name for run in runs)]
 
 
+# ---- telemetry ----
+
+def spans_of(runs):
+    """What became of the spans, all runs together."""
+    spans = [run["spans"] for run in runs]
+    if any("started" not in each for each in spans):
+        return f"{sum(each['received'] or 0 for each in spans):,} received"
+    started, dropped = (sum(each[what] for each in spans) for what in ("started", "dropped"))
+    return f"{dropped:,} of {started:,} dropped" if dropped else f"none of {started:,} dropped"
+
+
+def telemetry_row(comparison, runs):
+    form = time_of(comparison.load.item)
+    cells = [TITLES[comparison.server], comparison.title, receivers.TABLE[comparison.receiver].title]
+    cells += [spread([run[which]["cpu_ns"] for run in runs], form) for which in ("without", "with")]
+    cells.append(spread([run["with"]["cpu_ns"] / run["without"]["cpu_ns"] for run in runs], "{:.2f}".format))
+    cells += [f"{comparison.most:.2f}" if comparison.most else "", spans_of(runs)]
+    return f"| {' | '.join(cells)} |"
+
+
+def telemetry_table(runs):
+    lines = ["### What telemetry costs", "",
+             "Traces, metrics and logs over OTLP/gRPC, every call sampled unless it says otherwise. The ratio is that of "
+             "the two runs of one round; the receiver shares the load's core.", "",
+             "| server | load | receiver | without: processor time | with | with to without | aim, at most | spans |",
+             "|---|---|---|---|---|---|---|---|"]
+    for comparison in telemetry.TABLE.values():
+        of_it = [run for run in runs if run["comparison"] == comparison.name]
+        if of_it:
+            lines.append(telemetry_row(comparison, of_it))
+    return lines + [line for run in runs if run["warning"] for line in ("", f"Round {run['round']}: {run['warning']}.")]
+
+
 def preface(results):
     where, sync = results["machine"], results["sync_us"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
@@ -101,7 +134,7 @@ def preface(results):
         "Server on one core, load on the other; TLS everywhere, Thermograph checks a token too.",
         f"A write of 16 KiB with fdatasync on this disk ({sync['file_system']}): median {sync['median']:.0f} us, "
         f"p99 {sync['p99']:.0f} us ({sync['minimum']:.0f} to {sync['maximum']:.0f})."]
-    lines += [f"Left out: {TITLES[name]}: {why.splitlines()[0]}" for name, why in results["left_out"].items()]
+    lines += [f"Left out: {TITLES.get(name, name)}: {why.splitlines()[0]}" for name, why in results["left_out"].items()]
     lines += [f"Not counted: {trouble}" for trouble in results["troubles"]]
     return [line for each in lines for line in (each, "")]
 
@@ -112,6 +145,8 @@ def markdown(results):
         runs = [run for run in results["runs"] if run["load"] == load.name]
         if runs:
             lines += [*table(load, runs), ""]
+    if results["telemetry"]:
+        lines += [*telemetry_table(results["telemetry"]), ""]
     if results["stores"]:
         lines += [*stores_table(results["stores"]), ""]
     for part, title in ALONE.items():

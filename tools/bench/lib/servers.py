@@ -36,6 +36,13 @@ class Server:
     verify: str  # how the bench counts what it holds
     folder: pathlib.Path  # where data folders are made
     is_durable: bool = False
+    when_observed: object = None  # (address of its admin port) -> what its command gets for telemetry
+    arguments: list = dataclasses.field(default_factory=list)
+    variables: dict = dataclasses.field(default_factory=dict)
+
+    def observed(self, variables, admin):
+        """The same server with telemetry."""
+        return dataclasses.replace(self, arguments=self.when_observed(admin), variables=variables)
 
 
 @dataclasses.dataclass
@@ -66,6 +73,16 @@ class Process:
         return sum(path.stat().st_blocks * 512 for path in self.data.rglob("*") if path.is_file())
 
 
+def free_port():
+    """Clients of others are given ports of this range too: one that nobody has now."""
+    for port in itertools.islice(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Trouble("none of the ports 53000 to 53099 is free")
+
+
 def wait_until_ready(process, address, log):
     host, port = address.split(":")
     deadline = time.monotonic() + START_S
@@ -88,14 +105,20 @@ def end(process):
         process.wait()
 
 
+def environment(variables):
+    """Ours without what it may say of telemetry."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return own | variables
+
+
 def start(server, data):
     """A process that is ready. Its folder is the caller's."""
     log = server.folder / f"{server.name}.log"
-    address = f"127.0.0.1:{next(PORTS)}"
+    address = f"127.0.0.1:{free_port()}"
     with open(log, "w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            machine.on_core(machine.SERVER_CORE, server.command(address, data)),
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            machine.on_core(machine.SERVER_CORE, [*server.command(address, data), *server.arguments]),
+            env=environment(server.variables), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until_ready(process, address, log)
     except Trouble:
