@@ -59,7 +59,7 @@ struct otlp_exporter {
     uint64_t warned_at_ns;
 };
 
-static const char *const item_names[] = {
+const char *const otlp_signal_words[OTEL_N_SIGNALS] = {
     [OTEL_TRACES] = "spans", [OTEL_METRICS] = "metrics", [OTEL_LOGS] = "log records"};
 
 /* ---- words ---- */
@@ -76,7 +76,7 @@ static void exporter_pass_on(struct otlp_exporter *exporter, const struct otlp_v
     if (told_ns && now_ns - told_ns < OTLP_WARNING_LINE_S * NS_PER_S)
         return;
     exporter->warned_at_ns = now_ns;
-    log_warn("telemetry: the receiver of %s says: %s", item_names[exporter->signal],
+    log_warn("telemetry: the receiver of %s says: %s", otlp_signal_words[exporter->signal],
              verdict->words.text);
 }
 
@@ -154,8 +154,8 @@ static void exporter_back_off(struct otlp_exporter *exporter, const struct otlp_
         exporter_lose_rest(exporter, now_ns);
         return;
     }
-    log_debug("telemetry: %s: %s; sent again in %" PRIu64 " ms", item_names[exporter->signal],
-              verdict->words.text, wait_ns / NS_PER_MS);
+    log_debug("telemetry: %s: %s; sent again in %" PRIu64 " ms",
+              otlp_signal_words[exporter->signal], verdict->words.text, wait_ns / NS_PER_MS);
     exporter->state = EXPORTER_WAITING;
     exporter->due_ns = now_ns + wait_ns;
 }

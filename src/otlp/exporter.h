@@ -20,6 +20,9 @@
  */
 struct otlp_exporter;
 
+/* What a signal is made of, for lines of the log. */
+extern const char *const otlp_signal_words[OTEL_N_SIGNALS];
+
 struct otlp_exporter_options {
     enum otel_signal signal;
     struct otlp_sender *sender; /* taken */

@@ -50,9 +50,6 @@ struct otlp_telemetry {
     bool has_ended; /* the thread has nothing left to do */
 };
 
-static const char *const signal_names[] = {
-    [OTEL_TRACES] = "spans", [OTEL_METRICS] = "metrics", [OTEL_LOGS] = "log records"};
-
 /* ---- turns ---- */
 
 static uint64_t sooner(uint64_t a, uint64_t b) {
@@ -179,7 +176,7 @@ static struct otel_exporter *make_exporter(struct otlp_telemetry *telemetry,
         made = r ? NULL : otlp_exporter_base(telemetry->exporters[signal]);
     }
     if (r)
-        log_warn("telemetry: no %s are exported: %s", signal_names[signal], why.text);
+        log_warn("telemetry: no %s are exported: %s", otlp_signal_words[signal], why.text);
     return made;
 }
 
