@@ -22,9 +22,10 @@ struct block {
     _Alignas(max_align_t) uint8_t memory[];
 };
 
-/* The least is a span with its first half dozen attributes, the largest one a text of 4 MiB. */
+/* The least is the whole span of a call: nine attributes, three events and a link are 1.8 KiB, and
+ * in two pieces they took a tenth more of a server's time. The largest has room for 8 MiB. */
 enum {
-    POOL_LEAST = 1024,
+    POOL_LEAST = 2048,
     POOL_CLASSES = 7, /* each four times the one before */
 };
 

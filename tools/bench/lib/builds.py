@@ -78,7 +78,7 @@ def measure_otel():
     """Metrics have both cores: two threads measure the same there. Python's SDK makes the same spans."""
     make_program()
     both = f"{machine.SERVER_CORE},{machine.LOAD_CORE}"
-    lines = lines_of("otel", machine.SERVER_CORE) + lines_of("otel_encode", machine.SERVER_CORE)
+    lines = [line for name in ("otel", "otel_call", "otel_encode") for line in lines_of(name, machine.SERVER_CORE)]
     return lines + lines_of("otel_metrics", both) + measure_python()
 
 
