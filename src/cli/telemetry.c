@@ -73,12 +73,21 @@ int telemetry_start(struct telemetry *telemetry, const char *service, bool has_p
     return say_why(otel_process_metrics_open(&telemetry->process, telemetry->meter, ""), why);
 }
 
+/* Messages are events, of a stream soon all that a span may have: some are kept for what else
+ * happens in a call, such as that its readings are durable. */
+static size_t events_for_messages(size_t n_events) {
+    enum {
+        KEPT = 16
+    };
+    return n_events > (size_t)2 * KEPT ? n_events - KEPT : n_events / 2;
+}
+
 struct otlp_grpc_options telemetry_of_calls(const struct telemetry *telemetry) {
     return (struct otlp_grpc_options){
         .tracer = telemetry->tracer,
         .meter = telemetry->meter,
         .propagators = telemetry->settings.propagators,
-        .max_events = telemetry->settings.span_limits.n_events,
+        .max_events = events_for_messages(telemetry->settings.span_limits.n_events),
     };
 }
 

@@ -120,6 +120,15 @@ def test_messages_are_events(call, pair):
     assert all(event["message-size"] > 0 for event in received)
 
 
+def test_a_long_stream_still_says_that_it_was_durable(call, pair):
+    done = call("stream", stdin="".join(f"attic,{i}\n" for i in range(1000)))
+    assert done.returncode == OK, done.stderr
+    _, server = pair()
+    events = [event.get("event") for event in server.events]
+    assert events.count("Inbound message") == 128 - 16
+    assert "durable" in events
+
+
 def test_a_refused_call_is_an_error_of_the_client_and_not_of_the_server(call, pair):
     done = call("send", "attic", "20.5", "--time", "9999-01-01T00:00:00Z")
     assert done.returncode == FAILED
