@@ -10,13 +10,16 @@
  *
  * The thread ends within the limit, with one exception: a name that is being looked up cannot be
  * taken back from the resolver. Then it is left behind, asleep, with its memory: the program is
- * about to end.
+ * about to end. It ends by _exit(2), behind a flush: exit(3) comes to a destructor of libuv, which
+ * waits for the resolver.
  */
 #include "otlp/telemetry.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -318,6 +321,17 @@ static bool wait_for_end(struct otlp_telemetry *telemetry, uint64_t last_ns) {
     return has_ended;
 }
 
+static void end_without_destructors(int status, void *unused) {
+    (void)unused;
+    fflush(NULL);
+    _exit(status);
+}
+
+static void leave_behind(struct otlp_telemetry *telemetry) {
+    pthread_detach(telemetry->thread);
+    (void)!on_exit(end_without_destructors, NULL); /* without memory the end waits */
+}
+
 /* The lock is held over both: a thread that knows of the stop may have closed the handle that wakes
  * it, and its loop, before it was woken. */
 static void tell_to_stop(struct otlp_telemetry *telemetry, uint64_t stop_at_ns) {
@@ -338,7 +352,7 @@ void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
     uint64_t stop_at_ns = clock_monotonic_ns() + limit_ns;
     tell_to_stop(telemetry, stop_at_ns);
     if (!wait_for_end(telemetry, stop_at_ns + OTLP_STOP_GRACE_MS * NS_PER_MS)) {
-        pthread_detach(telemetry->thread);
+        leave_behind(telemetry);
         return;
     }
     pthread_join(telemetry->thread, NULL);
