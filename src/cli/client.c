@@ -331,6 +331,7 @@ void client_finish(struct client *client, int exit_status) {
 int client_run(struct client *client) {
     net_loop_run(&client->loop);
     net_loop_fini(&client->loop);
-    release(client);
-    return finish_output(client->options, client->exit_status);
+    int exit_status = finish_output(client->options, client->exit_status);
+    release(client); /* may wait for a receiver of telemetry: nobody who reads us is to wait too */
+    return exit_status;
 }

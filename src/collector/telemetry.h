@@ -9,8 +9,7 @@
  * what became of them, commits as spans and in histograms, the store's own figures, and the last
  * temperature of each sensor. docs/telemetry.md lists the names.
  *
- * It is made even where nothing is exported: without tracer and meter everything here is a test of
- * a pointer.
+ * Without a tracer or a meter what belongs to them is a test of a pointer.
  */
 struct collector_telemetry;
 

@@ -12,7 +12,6 @@
 enum {
     GRPC_N_STATUS = GRPC_UNAUTHENTICATED + 1,
     MEASURES_MAX_HISTOGRAMS = 5,
-    MEASURES_MAX_COMMON = 3, /* attributes that all of a channel's series have */
 };
 
 /* What a side has, and where its series come from. */

@@ -18,12 +18,12 @@ enum {
 /* ---- time ---- */
 
 uint64_t wall_clock_of(struct wall_clock *clock, uint64_t monotonic_ns) {
-    uint64_t known_at_ns = atomic_load_explicit(&clock->known_at_ns, memory_order_relaxed);
-    /* An earlier moment wraps: it is looked up, too. */
+    uint64_t known_at_ns = atomic_load_explicit(&clock->known_at_ns, memory_order_acquire);
+    /* An earlier moment wraps: it is looked up, too. Who sees that it is known sees what is. */
     if (known_at_ns == 0 || monotonic_ns - known_at_ns > NS_PER_S) {
         atomic_store_explicit(&clock->offset_ns, clock_wall_ns() - clock_monotonic_ns(),
                               memory_order_relaxed);
-        atomic_store_explicit(&clock->known_at_ns, monotonic_ns, memory_order_relaxed);
+        atomic_store_explicit(&clock->known_at_ns, monotonic_ns, memory_order_release);
     }
     return monotonic_ns + atomic_load_explicit(&clock->offset_ns, memory_order_relaxed);
 }

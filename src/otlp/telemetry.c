@@ -10,14 +10,16 @@
  *
  * The thread ends within the limit, with one exception: a name that is being looked up cannot be
  * taken back from the resolver. Then it is left behind, asleep, with its memory: the program is
- * about to end.
+ * about to end. It ends by _exit(2), behind a flush: exit(3) comes to a destructor of libuv, which
+ * waits for the resolver.
  */
 #include "otlp/telemetry.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -44,10 +46,10 @@ struct otlp_telemetry {
     uv_timer_t timer;
     pthread_t thread;
     bool has_thread;
-    _Atomic uint64_t stop_at_ns; /* 0: not yet */
-    uv_mutex_t lock;             /* for what follows */
+    uv_mutex_t lock; /* for what follows */
     uv_cond_t ended;
-    bool has_ended; /* the thread has nothing left to do */
+    uint64_t stop_at_ns; /* 0: not yet */
+    bool has_ended;      /* the thread has nothing left to do */
 };
 
 /* ---- turns ---- */
@@ -95,12 +97,19 @@ static uint64_t turn_all(struct otlp_telemetry *telemetry, uint64_t now_ns) {
     return sooner(due_ns, turn_exporters(telemetry, now_ns));
 }
 
+static uint64_t stop_time(struct otlp_telemetry *telemetry) {
+    uv_mutex_lock(&telemetry->lock);
+    uint64_t stop_at_ns = telemetry->stop_at_ns;
+    uv_mutex_unlock(&telemetry->lock);
+    return stop_at_ns;
+}
+
 static void telemetry_turn(struct otlp_telemetry *telemetry) {
     if (telemetry->state == TELEMETRY_CLOSED)
         return;
     net_loop_renew(&telemetry->loop);
     uint64_t now_ns = telemetry->loop.now_ns;
-    uint64_t stop_at_ns = atomic_load(&telemetry->stop_at_ns);
+    uint64_t stop_at_ns = stop_time(telemetry);
     if (stop_at_ns && telemetry->state == TELEMETRY_RUNNING) {
         telemetry->state = TELEMETRY_FLUSHING;
         otel_sdk_flush(telemetry->sdk, now_ns);
@@ -309,6 +318,26 @@ static bool wait_for_end(struct otlp_telemetry *telemetry, uint64_t last_ns) {
     return has_ended;
 }
 
+static void end_without_destructors(int status, void *unused) {
+    (void)unused;
+    fflush(NULL);
+    _exit(status);
+}
+
+static void leave_behind(struct otlp_telemetry *telemetry) {
+    pthread_detach(telemetry->thread);
+    (void)!on_exit(end_without_destructors, NULL); /* without memory the end waits */
+}
+
+/* The lock is held over both: a thread that knows of the stop may have closed the handle that wakes
+ * it, and its loop, before it was woken. */
+static void tell_to_stop(struct otlp_telemetry *telemetry, uint64_t stop_at_ns) {
+    uv_mutex_lock(&telemetry->lock);
+    telemetry->stop_at_ns = stop_at_ns;
+    uv_async_send(&telemetry->waker);
+    uv_mutex_unlock(&telemetry->lock);
+}
+
 void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
     if (!telemetry)
         return;
@@ -318,10 +347,9 @@ void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
         return;
     }
     uint64_t stop_at_ns = clock_monotonic_ns() + limit_ns;
-    atomic_store(&telemetry->stop_at_ns, stop_at_ns);
-    uv_async_send(&telemetry->waker);
+    tell_to_stop(telemetry, stop_at_ns);
     if (!wait_for_end(telemetry, stop_at_ns + OTLP_STOP_GRACE_MS * NS_PER_MS)) {
-        pthread_detach(telemetry->thread);
+        leave_behind(telemetry);
         return;
     }
     pthread_join(telemetry->thread, NULL);

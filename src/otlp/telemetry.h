@@ -35,5 +35,8 @@ struct otel_sdk *otlp_telemetry_sdk(const struct otlp_telemetry *telemetry);
 /*
  * Sends what there is, for at most `limit_ns`, drops the rest and frees all. No thread may use what
  * the SDK gave any more. NULL is fine.
+ *
+ * A name of an endpoint that is still being looked up then does not hold up the program's end: that
+ * is by _exit(2), and what was registered with atexit(3) before the stop is left out.
  */
 void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns);

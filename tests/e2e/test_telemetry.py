@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Server and clients with the variables of OpenTelemetry: what comes to Jaeger, to Prometheus and to
 the Collector's log, and that nothing else suffers when nothing can be sent."""
+import contextlib
 import itertools
 import json
 import re
@@ -18,6 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import program
 from observed import free_ports, until
+from receivers import GrpcReceiver
 from sensor_pb2 import Ack, SensorReading
 from sensor_pb2_grpc import SensorServiceServicer, SensorServiceStub, add_SensorServiceServicer_to_server
 
@@ -316,6 +318,18 @@ def test_an_endpoint_that_does_not_answer_is_said_once_and_harms_nobody(start, e
     assert words in server.wait_for("WARN  exporting spans to .* fails").string
     assert server.stop() == OK
     assert len(re.findall("exporting spans to .* fails", server.said())) == 1
+
+
+def test_what_a_verb_prints_is_out_before_it_waits_for_a_receiver(start):
+    def hang(receiver, signal, context):
+        receiver.is_over.wait()
+    server = start()
+    with contextlib.closing(GrpcReceiver({"all": [hang]})) as receiver:
+        client = program.Program("send", "attic", "20.5", *server.access(), variables={
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+        receiver.wait_for("traces")
+        client.kill()
+    assert client.lines["stdout"], client.said()
 
 
 def test_when_it_answers_again_that_is_said_too(observed, start):

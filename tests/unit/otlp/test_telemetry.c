@@ -2,7 +2,12 @@
 /* The thread and its end. What receivers do to it: tests/e2e/test_otlp.py. */
 #include "otlp/telemetry.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,6 +35,17 @@ static const char *variable(const char *name) {
         return "/nowhere/ca.crt"; /* counts with https */
     bool is_exporter = strstr(name, "_EXPORTER") && strstr(name, "OTEL_EXPORTER") == NULL;
     return is_exporter ? exporter : NULL;
+}
+
+/* A resolver that never answers, for one name. */
+/* check: parameters: libc's function */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+        dlsym(RTLD_NEXT, "getaddrinfo");
+    while (host && strcmp(host, "asleep.invalid") == 0)
+        pause();
+    return real(host, service, hints, found);
 }
 
 static int setup(void **state) {
@@ -119,6 +135,24 @@ static void test_a_stop_without_any_time_gives_up_at_once(void **state) {
     live(0);
 }
 
+static void test_a_name_that_is_being_looked_up_does_not_hold_the_end(void **state) {
+    int status;
+    (void)state;
+    endpoint = "http://asleep.invalid:4317";
+    protocol = "grpc";
+    exporter = NULL;
+    fflush(stdout);
+    pid_t program = fork();
+    assert_true(program >= 0);
+    if (program == 0) {
+        live(0);
+        exit(7);
+    }
+    assert_int_equal(waitpid(program, &status, 0), program);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 static void test_a_certificate_that_is_not_there_is_told_and_the_rest_works_on(void **state) {
     (void)state;
     static const char *const protocols[] = {"grpc", "http/protobuf"};
@@ -171,6 +205,7 @@ int main(void) {
         TEST(test_where_nothing_is_exported_there_is_no_wait),
         TEST(test_a_dead_endpoint_holds_the_stop_no_longer_than_its_limit),
         TEST(test_a_stop_without_any_time_gives_up_at_once),
+        TEST(test_a_name_that_is_being_looked_up_does_not_hold_the_end),
         TEST(test_a_certificate_that_is_not_there_is_told_and_the_rest_works_on),
         TEST(test_without_memory_a_start_fails_or_leaves_out_what_it_has_to),
     };
