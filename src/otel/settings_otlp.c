@@ -68,7 +68,7 @@ bool settings_otlp_is_endpoint_named(variable_fn variable, enum otel_signal sign
 
 struct url {
     struct bytes scheme;    /* empty: none */
-    struct bytes authority; /* `host:port` */
+    struct bytes authority; /* `host:port`, without who logs in there */
     struct bytes port;      /* empty: none */
     size_t path_at;
 };
@@ -86,6 +86,11 @@ static struct bytes port_of(struct bytes authority) {
     return (struct bytes){0};
 }
 
+static struct bytes without_user(struct bytes authority) {
+    const uint8_t *at = authority.len ? memrchr(authority.data, '@', authority.len) : NULL;
+    return at ? bytes_from(authority, (size_t)(at - authority.data) + 1) : authority;
+}
+
 static struct url split_url(struct bytes text) {
     struct url url = {0};
     const uint8_t *mark = text.len ? memmem(text.data, text.len, "://", 3) : NULL;
@@ -95,7 +100,7 @@ static struct url split_url(struct bytes text) {
         at = url.scheme.len + 3;
     }
     url.path_at = find_any(text, at, "/?#");
-    url.authority = bytes_of(text.data + at, url.path_at - at);
+    url.authority = without_user(bytes_of(text.data + at, url.path_at - at));
     url.port = port_of(url.authority);
     return url;
 }
