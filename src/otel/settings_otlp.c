@@ -7,7 +7,8 @@
  *
  * An endpoint or a header that cannot be used is found out when a signal's settings are made of it,
  * since the protocol plays a part; it is logged once, though all signals may share it. Values of
- * headers are secrets, and an endpoint may have a password in it: neither is ever logged.
+ * headers are secrets, and an endpoint may have a password in it, or a key in its query: none of
+ * these is ever logged.
  */
 #include "otel/settings_otlp.h"
 
@@ -141,19 +142,25 @@ static bool is_port_of_grpc(struct bytes text) {
     return bytes_equal_str(split_url(text).port, "4317");
 }
 
-/* A user's name and password in front of the host are left out. */
+/* An address that is wrong may be wrong anywhere, so shown_endpoint() would not do: what is before
+ * the last `@` is left out, wherever that is, and the query. */
+static void report_endpoint(struct named_text *endpoint, const char *wrong) {
+    struct bytes text = endpoint->text;
+    const uint8_t *at = memrchr(text.data, '@', text.len);
+    size_t begin = at ? (size_t)(at - text.data) : 0, end = find_any(text, 0, "?#");
+    struct bytes shown = begin < end ? bytes_of(text.data + begin, end - begin) : (struct bytes){0};
+    if (!endpoint->is_reported)
+        log_error("%s=%s%.*s%s: %s; what would go there is not exported", endpoint->variable,
+                  at ? "..." : "", BYTES_ARGS(shown), shown.len && end < text.len ? "..." : "",
+                  wrong);
+    endpoint->is_reported = true;
+}
+
 static int check_endpoint(struct named_text *endpoint, int protocol) {
     const char *wrong = what_is_wrong(endpoint->text, protocol);
     if (!wrong)
         return 0;
-    const uint8_t *at = memrchr(endpoint->text.data, '@', endpoint->text.len);
-    struct bytes shown = endpoint->text;
-    if (at)
-        shown = bytes_from(shown, (size_t)(at - shown.data));
-    if (!endpoint->is_reported)
-        log_error("%s=%s%.*s: %s; what would go there is not exported", endpoint->variable,
-                  at ? "..." : "", BYTES_ARGS(shown), wrong);
-    endpoint->is_reported = true;
+    report_endpoint(endpoint, wrong);
     return OTLP_E_BAD;
 }
 
