@@ -29,7 +29,7 @@ struct shards {
     void (*close)(struct shard *shard);
     pthread_mutex_t lock; /* for what follows */
     struct list all;
-    size_t n;
+    size_t n; /* places taken: of these, and of what is being made */
 };
 
 /* `shard_size` bytes that begin with a struct shard. 0 or a negated errno. */
