@@ -130,11 +130,15 @@ static void export_done(void *user) {
 
 /* ---- turns ---- */
 
-static void say_overflow(struct batches *batches, uint64_t now_ns) {
-    uint64_t n = batches->recorder->totals[COUNT_QUEUE_FULL + batches->kind];
-    outage_overflow(&batches->export.outage, n - batches->n_overflowed, queue_of(batches)->max,
-                    now_ns);
-    batches->n_overflowed = n;
+static void say_drops(struct batches *batches, uint64_t now_ns) {
+    struct outage *outage = &batches->export.outage;
+    const _Atomic uint64_t *totals = batches->recorder->totals;
+    uint64_t n_overflowed = totals[COUNT_QUEUE_FULL + batches->kind];
+    uint64_t n_without_room = totals[COUNT_NO_ROOM + batches->kind];
+    outage_overflow(outage, n_overflowed - batches->n_overflowed, queue_of(batches)->max, now_ns);
+    outage_no_room(outage, n_without_room - batches->n_without_room, now_ns);
+    batches->n_overflowed = n_overflowed;
+    batches->n_without_room = n_without_room;
 }
 
 static bool is_due(const struct batches *batches) {
@@ -156,7 +160,7 @@ uint64_t batches_turn(struct batches *batches, uint64_t now_ns) {
     atomic_store(&queue_of(batches)->wake_at, SIZE_MAX);
     while (!batches->export.is_under_way && is_due(batches))
         export_batch(batches, now_ns);
-    say_overflow(batches, now_ns);
+    say_drops(batches, now_ns);
     if (batches->export.is_under_way)
         return export_due_ns(&batches->export);
     return is_full(batches) ? now_ns : batches->due_ns;

@@ -22,10 +22,10 @@ struct batches {
         void *view; /* of what is exporting: `settings.max_batch` of them */
     };
     uint64_t due_ns;
-    size_t n_due;                 /* of `waiting`, not to be delayed any more */
-    size_t n_to_flush;            /* of `exporting` and `waiting` */
-    uint64_t n_overflowed;        /* until the last turn */
-    _Atomic uint64_t n_processed; /* handed to the exporter */
+    size_t n_due;                          /* of `waiting`, not to be delayed any more */
+    size_t n_to_flush;                     /* of `exporting` and `waiting` */
+    uint64_t n_overflowed, n_without_room; /* until the last turn */
+    _Atomic uint64_t n_processed;          /* handed to the exporter */
     void (*changed)(void *user);
     void *user;
 };

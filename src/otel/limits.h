@@ -30,7 +30,11 @@
  */
 #define OTEL_MAX_THREAD_BYTES (16u << 20)
 
-/* Threads that record at the same time, or have recorded and wait to be exported. */
+/*
+ * Threads that record at the same time, or have recorded and wait to be exported; and as many that
+ * measure, or have measured since the last collection. One more records nothing, which is counted,
+ * and measures all the same, under a lock.
+ */
 #define OTEL_MAX_THREADS 256
 
 /* W3C Trace Context, section 3.3: members of a tracestate, and what has to be carried at least. */

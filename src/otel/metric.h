@@ -10,8 +10,8 @@
  *
  * An instrument measures one thing; each set of attributes it is used with is a series. Where a
  * measurement is frequent its series is bound once and used from then on, from any thread: that
- * costs a few nanoseconds. Measuring never fails, blocks or waits; a NULL meter, instrument or
- * series does nothing.
+ * costs a few nanoseconds. Measuring never fails, and waits for nobody, but that a thread's first
+ * measurement may meet a collection; a NULL meter, instrument or series does nothing.
  *
  * An instrument has at most OTEL_MAX_SERIES series; what is beyond is counted in one series with
  * the attribute `otel.metric.overflow`, so that sums stay true.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "otel/limits.h"
 #include "otel/shown_endpoint.h"
 
 /* A line takes this many tokens, one of which comes each second: one line a minute, and a few at
@@ -32,6 +33,7 @@ void outage_init(struct outage *outage, enum otel_signal signal, const char *end
     *outage = (struct outage){.signal = signal};
     ratelimit_init(&outage->lines, BURST_TOKENS, 1, 0);
     ratelimit_init(&outage->overflow_lines, LINE_TOKENS, 1, 0);
+    ratelimit_init(&outage->room_lines, LINE_TOKENS, 1, 0);
     if (!endpoint) {
         snprintf(outage->where, sizeof(outage->where), "%s", component_type);
         return;
@@ -88,6 +90,17 @@ void outage_overflow(struct outage *outage, uint64_t n, size_t max, uint64_t now
              outage->n_overflowed, items[outage->signal], outage->where, max,
              queue_variables[outage->signal]);
     outage->n_overflowed = 0;
+}
+
+void outage_no_room(struct outage *outage, uint64_t n, uint64_t now_ns) {
+    outage->n_without_room += n;
+    if (outage->n_without_room == 0 || !may_say(&outage->room_lines, now_ns))
+        return;
+    log_warn("%" PRIu64 " %s were dropped: no memory for them; a thread has %u MiB for what runs "
+             "and waits, and %d threads have some",
+             outage->n_without_room, items[outage->signal], OTEL_MAX_THREAD_BYTES >> 20,
+             OTEL_MAX_THREADS);
+    outage->n_without_room = 0;
 }
 
 void outage_end(const struct outage *outage, size_t n) {

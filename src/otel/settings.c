@@ -5,6 +5,7 @@
  */
 #include "otel/settings.h"
 
+#include <locale.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -89,13 +90,23 @@ static void read_propagators(variable_fn variable, struct otel_propagators *prop
                           has_known ? "what is known of it" : "tracecontext,baggage");
 }
 
+/* With a point, whatever the program's locale has in its place. */
+static double number_of(const char *text, char **end) {
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!c)
+        return strtod(text, end);
+    double number = strtod_l(text, end, c);
+    freelocale(c);
+    return number;
+}
+
 static double read_ratio(variable_fn variable) {
     static const char name[] = "OTEL_TRACES_SAMPLER_ARG";
     struct bytes text = variable_text(variable, name);
     char *end;
     if (!text.data)
         return 1.0;
-    double ratio = strtod((const char *)text.data, &end);
+    double ratio = number_of((const char *)text.data, &end);
     if ((const uint8_t *)end == text.data + text.len && ratio >= 0.0 && ratio <= 1.0)
         return ratio;
     variable_complain(name, text, "a number from 0 to 1", "1.0");

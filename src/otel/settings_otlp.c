@@ -7,7 +7,8 @@
  *
  * An endpoint or a header that cannot be used is found out when a signal's settings are made of it,
  * since the protocol plays a part; it is logged once, though all signals may share it. Values of
- * headers are secrets, and an endpoint may have a password in it: neither is ever logged.
+ * headers are secrets, and an endpoint may have a password in it, or a key in its query: none of
+ * these is ever logged.
  */
 #include "otel/settings_otlp.h"
 
@@ -68,7 +69,7 @@ bool settings_otlp_is_endpoint_named(variable_fn variable, enum otel_signal sign
 
 struct url {
     struct bytes scheme;    /* empty: none */
-    struct bytes authority; /* `host:port` */
+    struct bytes authority; /* `host:port`, without who logs in there */
     struct bytes port;      /* empty: none */
     size_t path_at;
 };
@@ -86,6 +87,11 @@ static struct bytes port_of(struct bytes authority) {
     return (struct bytes){0};
 }
 
+static struct bytes without_user(struct bytes authority) {
+    const uint8_t *at = authority.len ? memrchr(authority.data, '@', authority.len) : NULL;
+    return at ? bytes_from(authority, (size_t)(at - authority.data) + 1) : authority;
+}
+
 static struct url split_url(struct bytes text) {
     struct url url = {0};
     const uint8_t *mark = text.len ? memmem(text.data, text.len, "://", 3) : NULL;
@@ -95,7 +101,7 @@ static struct url split_url(struct bytes text) {
         at = url.scheme.len + 3;
     }
     url.path_at = find_any(text, at, "/?#");
-    url.authority = bytes_of(text.data + at, url.path_at - at);
+    url.authority = without_user(bytes_of(text.data + at, url.path_at - at));
     url.port = port_of(url.authority);
     return url;
 }
@@ -136,19 +142,25 @@ static bool is_port_of_grpc(struct bytes text) {
     return bytes_equal_str(split_url(text).port, "4317");
 }
 
-/* A user's name and password in front of the host are left out. */
+/* An address that is wrong may be wrong anywhere, so shown_endpoint() would not do: what is before
+ * the last `@` is left out, wherever that is, and the query. */
+static void report_endpoint(struct named_text *endpoint, const char *wrong) {
+    struct bytes text = endpoint->text;
+    const uint8_t *at = memrchr(text.data, '@', text.len);
+    size_t begin = at ? (size_t)(at - text.data) : 0, end = find_any(text, 0, "?#");
+    struct bytes shown = begin < end ? bytes_of(text.data + begin, end - begin) : (struct bytes){0};
+    if (!endpoint->is_reported)
+        log_error("%s=%s%.*s%s: %s; what would go there is not exported", endpoint->variable,
+                  at ? "..." : "", BYTES_ARGS(shown), shown.len && end < text.len ? "..." : "",
+                  wrong);
+    endpoint->is_reported = true;
+}
+
 static int check_endpoint(struct named_text *endpoint, int protocol) {
     const char *wrong = what_is_wrong(endpoint->text, protocol);
     if (!wrong)
         return 0;
-    const uint8_t *at = memrchr(endpoint->text.data, '@', endpoint->text.len);
-    struct bytes shown = endpoint->text;
-    if (at)
-        shown = bytes_from(shown, (size_t)(at - shown.data));
-    if (!endpoint->is_reported)
-        log_error("%s=%s%.*s: %s; what would go there is not exported", endpoint->variable,
-                  at ? "..." : "", BYTES_ARGS(shown), wrong);
-    endpoint->is_reported = true;
+    report_endpoint(endpoint, wrong);
     return OTLP_E_BAD;
 }
 

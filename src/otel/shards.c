@@ -96,30 +96,35 @@ void shards_fini(struct shards *shards) {
 
 /* ---- a thread's own ---- */
 
-static int add(struct shards *shards, struct shard *shard) {
+static bool take_place(struct shards *shards) {
     pthread_mutex_lock(&shards->lock);
-    bool is_full = shards->n == OTEL_MAX_THREADS;
-    if (!is_full) {
-        shards->n++;
-        list_append(&shards->all, &shard->link);
-    }
+    bool has_place = shards->n < OTEL_MAX_THREADS;
+    shards->n += has_place;
     pthread_mutex_unlock(&shards->lock);
-    return is_full ? -ENOBUFS : 0;
+    return has_place;
 }
 
-static struct shard *shard_new(struct shards *shards) {
+static struct shard *make_shard(struct shards *shards) {
     CLEANUP(mem_freep) struct shard *shard = mem_zalloc(1, shards->shard_size);
     if (!shard)
         return NULL;
     list_init(&shard->link);
     shard->shards = shards;
-    if (shards->open(shard))
+    return shards->open(shard) ? NULL : STEAL(shard);
+}
+
+/* The place first: a thread that gets none asks again with whatever it records. */
+static struct shard *shard_new(struct shards *shards) {
+    if (!take_place(shards))
         return NULL;
-    if (add(shards, shard)) {
-        shards->close(shard);
-        return NULL;
-    }
-    return STEAL(shard);
+    struct shard *shard = make_shard(shards);
+    pthread_mutex_lock(&shards->lock);
+    if (shard)
+        list_append(&shards->all, &shard->link);
+    else
+        shards->n--;
+    pthread_mutex_unlock(&shards->lock);
+    return shard;
 }
 
 /* The nearest to its home that nothing living has; if there is none, one after the other. */

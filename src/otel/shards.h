@@ -29,7 +29,7 @@ struct shards {
     void (*close)(struct shard *shard);
     pthread_mutex_t lock; /* for what follows */
     struct list all;
-    size_t n;
+    size_t n; /* places taken: of these, and of what is being made */
 };
 
 /* `shard_size` bytes that begin with a struct shard. 0 or a negated errno. */
@@ -61,6 +61,6 @@ static inline void *shards_mine(struct shards *shards) {
 }
 
 /* Calls `visit` for each; those that are left and for which it returns true are closed and freed.
- * One thread at a time. */
+ * Under a lock: other visits wait for it, and threads that have no shard yet. */
 void shards_visit(struct shards *shards, bool (*visit)(void *user, struct shard *shard),
                   void *user);

@@ -2,8 +2,11 @@
 #include "otel/batches.h"
 
 #include <malloc.h>
+#include <stdio.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "otel/limits.h"
 #include "sdk_fixture.h"
 
 static struct fixture_exporter *spans_of(struct fixture *fixture) {
@@ -175,6 +178,32 @@ static void test_what_an_exporter_rejects_is_lost_and_the_rest_is_not(void **sta
     assert_int_equal(losses.n_failed_exports[OTEL_TRACES], 0);
 }
 
+static char lines[1024];
+
+static void keep_line(enum log_level level, const char *line, size_t len) {
+    size_t n = strlen(lines);
+    (void)level;
+    snprintf(lines + n, sizeof(lines) - n, "%.*s", (int)len, line);
+}
+
+/* A queue that is larger than a thread's memory: what is lost then is said, as all that is. */
+static void test_what_finds_no_memory_is_said(void **state) {
+    struct fixture fixture;
+    struct otel_losses losses;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.settings.spans.max_queue = 1000000;
+    fixture_open(&fixture);
+    fixture_spans(&fixture, OTEL_MAX_THREAD_BYTES / POOL_LEAST + 7);
+    otel_sdk_losses(fixture.sdk, &losses);
+    assert_int_equal(losses.n_spans, 7);
+    log_redirect(keep_line);
+    fixture_turn(&fixture);
+    fixture_close(&fixture);
+    log_redirect(NULL);
+    assert_non_null(strstr(lines, "7 spans were dropped: no memory for them"));
+}
+
 /* Twelve hours: what is held stays at a queue and a batch, and every span is accounted for. */
 static void test_an_endpoint_that_is_dead_for_hours_takes_no_memory(void **state) {
     struct fixture *fixture = *state;
@@ -228,6 +257,7 @@ int main(void) {
         ON_SDK(test_spans_and_logs_do_not_wait_for_each_other),
         ON_SDK(test_an_exporter_that_passes_its_deadline_is_told_to_give_up),
         ON_SDK(test_what_an_exporter_rejects_is_lost_and_the_rest_is_not),
+        cmocka_unit_test(test_what_finds_no_memory_is_said),
         ON_SDK(test_an_endpoint_that_is_dead_for_hours_takes_no_memory),
         ON_SDK(test_an_endpoint_that_hangs_for_hours_takes_no_memory),
     };

@@ -115,6 +115,18 @@ static void test_while_it_fails_a_full_queue_is_not_said_but_told_at_the_end(voi
     assert_int_equal(n_lines, 2);
 }
 
+static void test_what_has_no_room_is_said_once_a_minute_while_it_fails_too(void **state) {
+    outage_no_room(*state, 0, now_ns);
+    assert_int_equal(n_lines, 0);
+    outage_export(*state, 1, 1, "timeout", now_ns);
+    outage_no_room(*state, 5, now_ns);
+    said(1, "5 spans were dropped: no memory for them; a thread has 16 MiB");
+    for (int i = 0; i < 60; i++)
+        outage_no_room(*state, 1, now_ns += NS_PER_S);
+    assert_int_equal(n_lines, 3);
+    said(2, "60 spans were dropped");
+}
+
 static void where(const char *endpoint, const char *wanted) {
     struct outage outage;
     outage_init(&outage, OTEL_LOGS, endpoint, "x");
@@ -151,6 +163,7 @@ int main(void) {
         ON_OUTAGE(test_what_is_refused_of_a_batch_is_said_with_its_reason),
         ON_OUTAGE(test_a_full_queue_is_said_once_a_minute_with_all_that_was_dropped),
         ON_OUTAGE(test_while_it_fails_a_full_queue_is_not_said_but_told_at_the_end),
+        ON_OUTAGE(test_what_has_no_room_is_said_once_a_minute_while_it_fails_too),
         cmocka_unit_test(test_who_may_log_in_is_left_out),
         cmocka_unit_test(test_a_long_endpoint_is_cut),
     };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "otel/settings.h"
 
+#include <locale.h>
+
 #include "base/clock.h"
 #include "unit.h"
 #include "variables_fixture.h"
@@ -234,6 +236,20 @@ static void test_the_ratio_is_the_samplers_argument(void **state) {
                                            "to 1; 1.0 is taken");
 }
 
+/* Needs a locale with a comma; where there is none there is nothing to mistake. */
+static void test_the_ratio_has_a_point_in_every_locale(void **state) {
+    locale_t german = newlocale(LC_ALL_MASK, "de_DE.UTF-8", (locale_t)0);
+    (void)state;
+    if (!german)
+        skip();
+    locale_t before = uselocale(german);
+    double ratio = ratio_of("0.25");
+    uselocale(before);
+    freelocale(german);
+    assert_true(ratio == 0.25);
+    assert_int_equal(variables_n_lines(), 0);
+}
+
 static void test_an_argument_without_a_sampler_that_takes_one_is_not_looked_at(void **state) {
     (void)state;
     read_with("OTEL_TRACES_SAMPLER_ARG", "half");
@@ -394,6 +410,7 @@ int main(void) {
         IN_ENVIRONMENT(test_propagators_that_are_not_known_are_told),
         IN_ENVIRONMENT(test_samplers_are_known_by_their_names),
         IN_ENVIRONMENT(test_the_ratio_is_the_samplers_argument),
+        IN_ENVIRONMENT(test_the_ratio_has_a_point_in_every_locale),
         IN_ENVIRONMENT(test_an_argument_without_a_sampler_that_takes_one_is_not_looked_at),
         IN_ENVIRONMENT(test_batches_are_set),
         IN_ENVIRONMENT(test_numbers_that_cannot_be_are_told),

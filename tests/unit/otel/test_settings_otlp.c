@@ -167,6 +167,38 @@ static void test_a_password_in_an_endpoint_is_not_logged(void **state) {
                                  "would go there is not exported");
 }
 
+/* What is behind the last colon is no port then. */
+static void test_an_endpoint_may_say_who_logs_in(void **state) {
+    static const char *const endpoints[] = {
+        "https://user:secret@collector/v1/x", "https://user:secret@collector:4318/v1/x",
+        "https://user@collector/v1/x", "https://user:secret@[::1]/v1/x"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
+        read_with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoints[i]);
+        assert_int_equal(variables_n_lines(), 0);
+        assert_string_equal(settings.otlp[OTEL_TRACES].endpoint, endpoints[i]);
+        assert_int_equal(settings.otlp[OTEL_TRACES].protocol, OTEL_PROTOCOL_HTTP_PROTOBUF);
+    }
+    assert_not_exported("http://user:secret@", ENDPOINT "=...@: names no host; what would go there "
+                                                        "is not exported");
+    assert_not_exported("http://user:secret@a:b", ENDPOINT "=...@a:b: must have a port from 1 to "
+                                                           "65535; what would go there is not "
+                                                           "exported");
+}
+
+static void test_a_key_in_an_endpoints_query_is_not_logged(void **state) {
+    (void)state;
+    assert_not_exported("http://a:0/v1?key=secret",
+                        ENDPOINT "=http://a:0/v1...: must have a port from 1 to 65535; what would "
+                                 "go there is not exported");
+    assert_not_exported("ftp://u:secret@a/v1?key=secret",
+                        ENDPOINT "=...@a/v1...: must start with http:// or https://; what would go "
+                                 "there is not exported");
+    assert_not_exported("http://u:secret?secret@a", ENDPOINT "=...: must have a port from 1 to "
+                                                             "65535; what would go there is not "
+                                                             "exported");
+}
+
 static void test_grpc_may_do_without_a_scheme(void **state) {
     (void)state;
     variables_set(ENDPOINT, "collector:9999");
@@ -286,6 +318,8 @@ int main(void) {
         IN_ENVIRONMENT(test_an_endpoint_that_is_none_is_told_once_and_exports_nothing),
         IN_ENVIRONMENT(test_a_wrong_endpoint_of_one_signal_leaves_the_others),
         IN_ENVIRONMENT(test_a_password_in_an_endpoint_is_not_logged),
+        IN_ENVIRONMENT(test_an_endpoint_may_say_who_logs_in),
+        IN_ENVIRONMENT(test_a_key_in_an_endpoints_query_is_not_logged),
         IN_ENVIRONMENT(test_grpc_may_do_without_a_scheme),
         IN_ENVIRONMENT(test_the_port_may_be_left_empty),
         IN_ENVIRONMENT(test_timeout_and_compression_are_set_for_all_or_one),

@@ -167,6 +167,10 @@ static void test_threads_are_bounded(void **state) {
         count_on_a_thread(shards);
     assert_null(shards_mine(shards));
     assert_int_equal(n_open, OTEL_MAX_THREADS);
+    fail_alloc_at(SIZE_MAX); /* nor does one that gets none pay for the asking */
+    assert_null(shards_mine(shards));
+    assert_int_equal(fail_alloc_count(), 0);
+    fail_alloc_off();
     assert_int_equal(visit(shards, add_up), OTEL_MAX_THREADS);
     assert_non_null(shards_mine(shards));
 }
