@@ -196,7 +196,8 @@ static int open_listeners(struct serve *serve, struct err_text *why) {
 static int collect(void *user, void (*use)(void *use_user, const struct otel_metrics *metrics),
                    void *use_user) {
     struct serve *serve = user;
-    return otel_sdk_collect(serve->telemetry.telemetry.sdk, use, use_user);
+    struct otel_sdk *sdk = serve->telemetry.telemetry.sdk;
+    return sdk ? otel_sdk_collect(sdk, use, use_user) : 0;
 }
 
 /* On the admin port's thread. */
@@ -446,8 +447,8 @@ static int run(const struct options *options) {
     if (serve_settings_read(options, &serve.settings, &why))
         return say_usage(options, &why);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit (ulimit -f) is a full disk, not the end */
-    say_libraries();
     int r = serve_telemetry_open(&serve.telemetry, &serve.settings, options, &why);
+    say_libraries(); /* now the line is a record too */
     if (r == 0)
         r = run_server(&serve, &why);
     if (r)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/serve_telemetry.h"
 
+#include "base/log.h"
+
 #include "otel/instruments.h"
 
 int serve_telemetry_open(struct serve_telemetry *telemetry, struct serve_settings *settings,
@@ -9,6 +11,8 @@ int serve_telemetry_open(struct serve_telemetry *telemetry, struct serve_setting
     int r = telemetry_read(base, why);
     if (r)
         return r;
+    if (base->settings.is_disabled)
+        log_info("OTEL_SDK_DISABLED is true: there is no telemetry, and no page of metrics");
     serve_settings_take_prometheus(settings, options, &base->settings);
     return telemetry_start(base, "thermograph", settings->has_admin, why);
 }
@@ -60,6 +64,7 @@ serve_telemetry_observer(const struct serve_telemetry *telemetry) {
 }
 
 void serve_telemetry_unwatch(struct serve_telemetry *telemetry) {
+    telemetry_flush(&telemetry->telemetry);
     if (telemetry->expiry)
         otel_meter_forget(telemetry->telemetry.meter, observe_expiry, telemetry);
     collector_telemetry_free(telemetry->readings);

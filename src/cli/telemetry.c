@@ -91,7 +91,14 @@ struct otlp_grpc_options telemetry_of_calls(const struct telemetry *telemetry) {
     };
 }
 
+void telemetry_flush(struct telemetry *telemetry) {
+    if (telemetry->meter && !telemetry->is_flushed)
+        otlp_telemetry_flush(telemetry->otlp, TELEMETRY_PATIENCE_NS);
+    telemetry->is_flushed = true;
+}
+
 void telemetry_close(struct telemetry *telemetry) {
+    telemetry_flush(telemetry);
     if (telemetry->process.meter)
         otel_process_metrics_close(&telemetry->process);
     if (telemetry->bridge.logger)

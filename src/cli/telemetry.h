@@ -5,8 +5,8 @@
 #include "otlp/grpc_observer.h"
 #include "otlp/telemetry.h"
 
-/* How long the end of the program waits for what was not sent yet. */
-#define TELEMETRY_PATIENCE_NS (NS_PER_S / 2)
+/* How long the end of the program waits for what was not sent yet: twice that at the most. */
+#define TELEMETRY_PATIENCE_NS (NS_PER_S / 4)
 
 /*
  * OpenTelemetry in this program, as the OTEL_* variables want it (docs/telemetry.md): the SDK, the
@@ -21,6 +21,7 @@ struct telemetry {
     struct otel_meter *meter;   /* NULL: no metrics */
     struct otel_log_bridge bridge;
     struct otel_process_metrics process;
+    bool is_flushed; /* for the end */
 };
 
 /* Reads the variables. 0 or a negated errno with words; to be closed in either case. */
@@ -39,6 +40,10 @@ MUST_USE int telemetry_resource(const char *service, struct otel_resource **reso
 
 /* The options of an observer of calls. */
 struct otlp_grpc_options telemetry_of_calls(const struct telemetry *telemetry);
+
+/* The first part of the end: sends what there is, while what is measured by callbacks can still be
+ * asked. Zeroed is fine. */
+void telemetry_flush(struct telemetry *telemetry);
 
 /* Nobody uses what it gave any more, and no other thread logs. Zeroed is fine. */
 void telemetry_close(struct telemetry *telemetry);

@@ -46,10 +46,18 @@ struct otlp_telemetry {
     uv_timer_t timer;
     pthread_t thread;
     bool has_thread;
+    unsigned n_flushes_begun;
     uv_mutex_t lock; /* for what follows */
-    uv_cond_t ended;
-    uint64_t stop_at_ns; /* 0: not yet */
-    bool has_ended;      /* the thread has nothing left to do */
+    uv_cond_t changed;
+    uint64_t stop_at_ns;                       /* 0: not yet */
+    unsigned n_flushes_wanted, n_flushes_done; /* of otlp_telemetry_flush() */
+    bool has_ended;                            /* the thread has nothing left to do */
+};
+
+/* What the others want, as of one moment. */
+struct orders {
+    uint64_t stop_at_ns;
+    unsigned n_flushes;
 };
 
 /* ---- turns ---- */
@@ -97,11 +105,29 @@ static uint64_t turn_all(struct otlp_telemetry *telemetry, uint64_t now_ns) {
     return sooner(due_ns, turn_exporters(telemetry, now_ns));
 }
 
-static uint64_t stop_time(struct otlp_telemetry *telemetry) {
+static struct orders take_orders(struct otlp_telemetry *telemetry) {
     uv_mutex_lock(&telemetry->lock);
-    uint64_t stop_at_ns = telemetry->stop_at_ns;
+    struct orders orders = {telemetry->stop_at_ns, telemetry->n_flushes_wanted};
     uv_mutex_unlock(&telemetry->lock);
-    return stop_at_ns;
+    return orders;
+}
+
+static void say_flushed(struct otlp_telemetry *telemetry, unsigned n_flushes) {
+    uv_mutex_lock(&telemetry->lock);
+    telemetry->n_flushes_done = n_flushes;
+    uv_cond_signal(&telemetry->changed);
+    uv_mutex_unlock(&telemetry->lock);
+}
+
+/* What is wanted anew begins with a flush. */
+static void obey(struct otlp_telemetry *telemetry, const struct orders *orders, uint64_t now_ns) {
+    if (telemetry->state != TELEMETRY_RUNNING)
+        return;
+    if (orders->stop_at_ns)
+        telemetry->state = TELEMETRY_FLUSHING;
+    if (orders->stop_at_ns || orders->n_flushes != telemetry->n_flushes_begun)
+        otel_sdk_flush(telemetry->sdk, now_ns);
+    telemetry->n_flushes_begun = orders->n_flushes;
 }
 
 static void telemetry_turn(struct otlp_telemetry *telemetry) {
@@ -109,17 +135,17 @@ static void telemetry_turn(struct otlp_telemetry *telemetry) {
         return;
     net_loop_renew(&telemetry->loop);
     uint64_t now_ns = telemetry->loop.now_ns;
-    uint64_t stop_at_ns = stop_time(telemetry);
-    if (stop_at_ns && telemetry->state == TELEMETRY_RUNNING) {
-        telemetry->state = TELEMETRY_FLUSHING;
-        otel_sdk_flush(telemetry->sdk, now_ns);
-    }
+    const struct orders orders = take_orders(telemetry);
+    obey(telemetry, &orders, now_ns);
     uint64_t due_ns = turn_all(telemetry, now_ns);
-    bool is_flushing = telemetry->state == TELEMETRY_FLUSHING;
-    if (is_flushing && (now_ns >= stop_at_ns || otel_sdk_is_flushed(telemetry->sdk)))
+    bool is_flushed = otel_sdk_is_flushed(telemetry->sdk);
+    bool is_ending = telemetry->state == TELEMETRY_FLUSHING;
+    if (is_flushed)
+        say_flushed(telemetry, orders.n_flushes);
+    if (is_ending && (now_ns >= orders.stop_at_ns || is_flushed))
         telemetry_close(telemetry);
     else
-        wait_until(telemetry, is_flushing ? sooner(due_ns, stop_at_ns) : due_ns);
+        wait_until(telemetry, is_ending ? sooner(due_ns, orders.stop_at_ns) : due_ns);
 }
 
 static void on_turn_ended(void *user) {
@@ -145,7 +171,7 @@ static void *run(void *user) {
     net_loop_fini(&telemetry->loop);
     uv_mutex_lock(&telemetry->lock);
     telemetry->has_ended = true;
-    uv_cond_signal(&telemetry->ended);
+    uv_cond_signal(&telemetry->changed);
     uv_mutex_unlock(&telemetry->lock);
     return NULL;
 }
@@ -204,7 +230,7 @@ static void free_exporters(const struct otel_sdk_options *options) {
 }
 
 static void telemetry_free(struct otlp_telemetry *telemetry) {
-    uv_cond_destroy(&telemetry->ended);
+    uv_cond_destroy(&telemetry->changed);
     uv_mutex_destroy(&telemetry->lock);
     mem_free(telemetry);
 }
@@ -221,7 +247,7 @@ static struct otlp_telemetry *telemetry_new(void) {
         return NULL;
     /* Neither takes memory of its own on Linux, and so neither fails. */
     uv_mutex_init(&telemetry->lock);
-    uv_cond_init(&telemetry->ended);
+    uv_cond_init(&telemetry->changed);
     return telemetry;
 }
 
@@ -302,17 +328,22 @@ struct otel_sdk *otlp_telemetry_sdk(const struct otlp_telemetry *telemetry) {
     return telemetry ? telemetry->sdk : NULL;
 }
 
-/* ---- stopping ---- */
+/* ---- flushing and stopping ---- */
+
+/* With the lock held. False: that moment is over. */
+static bool wait_for_change(struct otlp_telemetry *telemetry, uint64_t last_ns) {
+    uint64_t now_ns = clock_monotonic_ns();
+    if (now_ns >= last_ns)
+        return false;
+    (void)uv_cond_timedwait(&telemetry->changed, &telemetry->lock, last_ns - now_ns);
+    return true;
+}
 
 /* Whether the thread has ended, at the latest at that moment. */
 static bool wait_for_end(struct otlp_telemetry *telemetry, uint64_t last_ns) {
     uv_mutex_lock(&telemetry->lock);
-    for (;;) {
-        uint64_t now_ns = clock_monotonic_ns();
-        if (telemetry->has_ended || now_ns >= last_ns)
-            break;
-        (void)uv_cond_timedwait(&telemetry->ended, &telemetry->lock, last_ns - now_ns);
-    }
+    while (!telemetry->has_ended && wait_for_change(telemetry, last_ns))
+        continue;
     bool has_ended = telemetry->has_ended;
     uv_mutex_unlock(&telemetry->lock);
     return has_ended;
@@ -335,6 +366,18 @@ static void tell_to_stop(struct otlp_telemetry *telemetry, uint64_t stop_at_ns) 
     uv_mutex_lock(&telemetry->lock);
     telemetry->stop_at_ns = stop_at_ns;
     uv_async_send(&telemetry->waker);
+    uv_mutex_unlock(&telemetry->lock);
+}
+
+void otlp_telemetry_flush(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
+    if (!telemetry || !telemetry->has_thread)
+        return;
+    uint64_t last_ns = clock_monotonic_ns() + limit_ns;
+    uv_mutex_lock(&telemetry->lock);
+    unsigned wanted = ++telemetry->n_flushes_wanted;
+    uv_async_send(&telemetry->waker);
+    while (telemetry->n_flushes_done != wanted && wait_for_change(telemetry, last_ns))
+        continue;
     uv_mutex_unlock(&telemetry->lock);
 }
 

@@ -33,6 +33,13 @@ MUST_USE int otlp_telemetry_start(const struct otlp_telemetry_options *options,
 struct otel_sdk *otlp_telemetry_sdk(const struct otlp_telemetry *telemetry);
 
 /*
+ * Sends what there is now, metrics collected anew among it, and waits until that is through, for at
+ * most `limit_ns`. For before the end: what is measured by callbacks is still there to be asked.
+ * Not on the telemetry thread, and by one thread at a time. NULL is fine.
+ */
+void otlp_telemetry_flush(struct otlp_telemetry *telemetry, uint64_t limit_ns);
+
+/*
  * Sends what there is, for at most `limit_ns`, drops the rest and frees all. No thread may use what
  * the SDK gave any more. NULL is fine.
  *

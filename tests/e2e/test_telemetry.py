@@ -6,6 +6,8 @@ import itertools
 import json
 import re
 import time
+import urllib.error
+import urllib.request
 from concurrent import futures
 
 import grpc
@@ -228,6 +230,17 @@ def test_what_was_recorded_last_is_sent_at_the_end(observed, told, call, names):
     until(lambda: observed.traces(names[0] + "-slow"), "spans that the end has sent")
 
 
+def test_the_end_still_measures_what_is(observed, names):
+    """With an interval that the test does not live to see."""
+    server = program.Server(["--data", "none", "--allow-anyone"], variables=observed.variables(
+        OTEL_SERVICE_NAME=names[0], OTEL_METRIC_EXPORT_INTERVAL="600000"))
+    assert server.call("send", "attic", "20.5").returncode == OK
+    assert server.stop() == OK
+    for name in ("sensor_temperature_celsius", "store_accepting_ratio", "process_uptime_seconds",
+                 "grpc_server_call_started_total", "otel_sdk_span_started_total"):
+        until(lambda: observed.query(f'{name}{{service_name="{names[0]}"}}'), name)
+
+
 # ---- metrics ----
 
 METRICS = {
@@ -301,6 +314,15 @@ def test_nothing_set_says_nothing(start):
     assert server.call("send", "attic", "20").returncode == OK
     assert server.stop() == OK
     assert "export" not in server.said()
+
+
+def test_disabled_it_says_so_and_shows_no_page(start):
+    server = start("--admin", "127.0.0.1:0", variables={"OTEL_SDK_DISABLED": "true"})
+    server.wait_for("INFO .*OTEL_SDK_DISABLED is true")
+    port = server.wait_for(r"admin port on \S*:(\d+)").group(1)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10)
+    assert refused.value.code == 503
 
 
 @pytest.mark.parametrize("endpoint, words", [
