@@ -23,10 +23,11 @@ uint64_t grpc_call_now_ns(const struct grpc_call *call) {
 
 size_t grpc_call_header_values(const struct grpc_call *call, const char *name, struct bytes *values,
                                size_t max) {
+    const struct bytes wanted = bytes_str(name);
     size_t n = 0;
     for (size_t i = 0; call->stream && i < call->request.n_fields; i++) {
         const struct h2_field *field = &call->request.fields[i];
-        if (!bytes_equal_str(field->name, name))
+        if (!bytes_equal(field->name, wanted))
             continue;
         if (n < max)
             values[n] = field->value;
