@@ -9,8 +9,8 @@
  *
  *   - A collection meets each cell once: as one that lives, and then what is in it is added to what
  *     this collection gathers; or as one that was left, and then it is added to what is settled,
- *     for good, and taken out of the chain. Only after all cells what is settled is added to what
- *     was gathered. So a value never goes down because a thread ended.
+ *     for good, and goes with its shard. Only after all cells what is settled is added to what was
+ *     gathered. So a value never goes down because a thread ended.
  *   - A thread without memory for a cell counts into what is settled, under the lock: slower, but
  *     nothing is lost.
  *   - Numbers are added in another order each time a thread ends, so a sum could go down by a last
@@ -224,10 +224,8 @@ static void gather_cell(struct cell *cell) {
     otel_series_gather(cell->series, words);
 }
 
-/* A shard that is found left only here is freed by the next visit: its chain is empty then. */
-static bool gather_shard(void *unused, struct shard *shard) {
+static bool gather_shard(void *unused, struct shard *shard, bool is_left) {
     struct thread_cells *cells = CONTAINER_OF(shard, struct thread_cells, shard);
-    bool is_left = atomic_load(&shard->is_left);
     struct cell *cell = __atomic_load_n(&cells->newest, __ATOMIC_ACQUIRE);
     (void)unused;
     for (; cell; cell = cell->next) {
@@ -237,8 +235,6 @@ static bool gather_shard(void *unused, struct shard *shard) {
         else
             gather_cell(cell);
     }
-    if (is_left)
-        cells->newest = NULL;
     return true;
 }
 

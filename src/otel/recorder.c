@@ -170,15 +170,18 @@ void recorder_queue(struct recorder_shard *shard, enum record_kind kind, struct 
 
 /* ---- taking it all together ---- */
 
-static bool sum(void *user, struct shard *base) {
-    struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
-    struct recorder *recorder = user;
+static void add_up(struct recorder *recorder, struct recorder_shard *shard) {
     for (unsigned i = 0; i < RECORD_COUNTS; i++) {
         uint64_t n = atomic_load_explicit(&shard->counts[i], memory_order_relaxed);
         atomic_fetch_add_explicit(&recorder->totals[i], n - shard->gathered[i],
                                   memory_order_relaxed);
         shard->gathered[i] = n;
     }
+}
+
+static bool sum(void *recorder, struct shard *base, bool is_left) {
+    (void)is_left;
+    add_up(recorder, CONTAINER_OF(base, struct recorder_shard, shard));
     return false;
 }
 
@@ -215,11 +218,11 @@ static void take_ended(_Atomic(struct record *) *from, struct record_list **ende
                         atomic_exchange_explicit(&from[kind], NULL, memory_order_acquire));
 }
 
-static bool gather(void *user, struct shard *base) {
+/* The blocks of one that is left nobody else uses. */
+static bool gather(void *user, struct shard *base, bool is_left) {
     struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
     struct gathering *gathering = user;
-    bool is_left = atomic_load(&base->is_left); /* then nobody else uses its blocks */
-    sum(gathering->recorder, base);
+    add_up(gathering->recorder, shard);
     take_ended(shard->ended, gathering->ended);
     return is_left && pool_is_home(&shard->pool);
 }

@@ -162,13 +162,12 @@ void *shards_find(struct shards *shards) {
 
 /* ---- all of them ---- */
 
-void shards_visit(struct shards *shards, bool (*visit)(void *user, struct shard *shard),
-                  void *user) {
+void shards_visit(struct shards *shards, shards_visit_fn visit, void *user) {
     pthread_mutex_lock(&shards->lock);
     LIST_FOR_EACH (link, &shards->all) {
         struct shard *shard = CONTAINER_OF(link, struct shard, link);
         bool is_left = atomic_load(&shard->is_left); /* before the visit, which then has it all */
-        if (visit(user, shard) && is_left)
+        if (visit(user, shard, is_left) && is_left)
             shard_free(shard);
     }
     pthread_mutex_unlock(&shards->lock);

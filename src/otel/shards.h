@@ -60,7 +60,8 @@ static inline void *shards_mine(struct shards *shards) {
     return home->id == shards->id ? (void *)home->shard : shards_find(shards);
 }
 
-/* Calls `visit` for each; those that are left and for which it returns true are closed and freed.
- * Under a lock: other visits wait for it, and threads that have no shard yet. */
-void shards_visit(struct shards *shards, bool (*visit)(void *user, struct shard *shard),
-                  void *user);
+/* Calls `visit` for each. `is_left`: its thread has ended, and no more comes; then it is closed and
+ * freed if `visit` returns true. Under a lock: other visits wait for it, and threads that have no
+ * shard yet. */
+typedef bool (*shards_visit_fn)(void *user, struct shard *shard, bool is_left);
+void shards_visit(struct shards *shards, shards_visit_fn visit, void *user);

@@ -21,6 +21,8 @@ static void send(struct otel_exporter *base, const struct otel_batch *batch,
     exporter->sent_at_ns = now_ns;
     if (batch->n > exporter->largest)
         exporter->largest = batch->n;
+    if (exporter->meanwhile)
+        STEAL(exporter->meanwhile)(exporter->user);
     if (exporter->mode == FIXTURE_HOLDS) {
         exporter->batch = batch;
         exporter->export = export;

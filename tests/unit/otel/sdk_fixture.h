@@ -22,6 +22,8 @@ struct fixture_exporter {
     size_t n_exports, n_items; /* that were sent */
     size_t largest;
     size_t n_cancelled;
+    void (*meanwhile)(void *user); /* runs inside the next send only; NULL: nothing does */
+    void *user;
 };
 
 struct fixture {

@@ -55,6 +55,25 @@ static void test_nobody_is_woken_while_an_export_is_under_way(void **state) {
     assert_int_equal(fixture->n_woken, n_woken + 1);
 }
 
+static void record_a_batch(void *fixture) {
+    fixture_spans(fixture, 4);
+}
+
+/* While it turns nobody wakes it, so it has to look for itself. */
+static void test_a_batch_that_fills_up_during_a_turn_is_not_delayed(void **state) {
+    struct fixture *fixture = *state;
+    spans_of(fixture)->mode = FIXTURE_TAKES;
+    spans_of(fixture)->meanwhile = record_a_batch;
+    spans_of(fixture)->user = fixture;
+    fixture_spans(fixture, 4);
+    size_t n_woken = fixture->n_woken;
+    assert_int_equal(fixture_turn(fixture), fixture->now_ns);
+    assert_int_equal(fixture->n_woken, n_woken);
+    assert_int_equal(spans_of(fixture)->n_items, 4);
+    assert_true(fixture_turn(fixture) > fixture->now_ns);
+    assert_int_equal(spans_of(fixture)->n_items, 8);
+}
+
 static void test_one_export_is_under_way_at_a_time(void **state) {
     struct fixture *fixture = *state;
     fixture_spans(fixture, 8);
@@ -248,6 +267,7 @@ int main(void) {
         ON_SDK(test_nothing_waits_and_nothing_is_exported),
         ON_SDK(test_a_full_batch_wakes_once_and_is_exported_at_once),
         ON_SDK(test_nobody_is_woken_while_an_export_is_under_way),
+        ON_SDK(test_a_batch_that_fills_up_during_a_turn_is_not_delayed),
         ON_SDK(test_one_export_is_under_way_at_a_time),
         ON_SDK(test_batches_are_oldest_first_and_no_larger_than_the_most),
         cmocka_unit_test(test_without_a_delay_each_span_is_worth_an_export),

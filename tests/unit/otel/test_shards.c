@@ -54,18 +54,26 @@ static struct tally *count_on_a_thread(struct shards *shards) {
     return tally;
 }
 
-static bool add_up(void *user, struct shard *shard) {
+static bool add_up(void *user, struct shard *shard, bool is_left) {
+    (void)is_left;
     *(uint64_t *)user += ((struct tally *)shard)->n;
     return true;
 }
 
-static bool keep(void *user, struct shard *shard) {
+static bool keep(void *user, struct shard *shard, bool is_left) {
     ++*(uint64_t *)user;
+    (void)shard;
+    (void)is_left;
+    return false;
+}
+
+static bool count_left(void *user, struct shard *shard, bool is_left) {
+    *(uint64_t *)user += is_left;
     (void)shard;
     return false;
 }
 
-static uint64_t visit(struct shards *shards, bool (*how)(void *user, struct shard *shard)) {
+static uint64_t visit(struct shards *shards, shards_visit_fn how) {
     uint64_t n = 0;
     shards_visit(shards, how, &n);
     return n;
@@ -95,6 +103,7 @@ static void test_what_a_thread_left_is_taken_once_and_freed(void **state) {
 
 static void test_what_is_not_let_go_of_stays(void **state) {
     count_on_a_thread(*state);
+    assert_int_equal(visit(*state, count_left), 1);
     assert_int_equal(visit(*state, keep), 1);
     assert_int_equal(visit(*state, keep), 1);
     assert_int_equal(visit(*state, add_up), 1);
@@ -105,6 +114,7 @@ static void test_the_shard_of_a_living_thread_is_not_freed(void **state) {
     struct tally *mine = shards_mine(*state);
     mine->n = 3;
     assert_int_equal(visit(*state, add_up), 3);
+    assert_int_equal(visit(*state, count_left), 0);
     assert_ptr_equal(shards_mine(*state), mine);
 }
 

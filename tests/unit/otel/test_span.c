@@ -255,11 +255,11 @@ static void test_what_is_over_a_limit_is_counted(void **state) {
 }
 
 static void test_a_span_that_lives_for_ever_takes_no_memory_for_ever(void **state) {
+    static char text[20000];
     struct otel_span span;
-    char text[600];
     memset(text, 'x', sizeof(text));
     fixture_start(*state, &span, NULL);
-    for (size_t i = 0; i < 200000; i++) {
+    for (size_t i = 0; i < 50000; i++) {
         otel_span_set(&span, "progress", otel_text(bytes_of(text, i % sizeof(text))));
         otel_span_rename(&span, bytes_of(text, i % sizeof(text)));
         otel_span_status(&span, OTEL_STATUS_ERROR, bytes_of(text, i % sizeof(text)));
@@ -267,8 +267,8 @@ static void test_a_span_that_lives_for_ever_takes_no_memory_for_ever(void **stat
     otel_span_end(&span, 0);
     const struct otel_span_data *data = fixture_span(*state);
     assert_int_equal(data->attributes.n_dropped, 0);
-    assert_int_equal(fixture_value(&data->attributes, "progress").text.len, 199999 % 600);
-    assert_int_equal(data->name.len, 199999 % 600);
+    assert_int_equal(fixture_value(&data->attributes, "progress").text.len, 49999 % sizeof(text));
+    assert_int_equal(data->name.len, 49999 % sizeof(text));
 }
 
 /* A span with as many attributes as there is memory for: the rest is dropped, the span is not. */
