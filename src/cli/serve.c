@@ -195,9 +195,11 @@ static int open_listeners(struct serve *serve, struct err_text *why) {
 /* On the admin port's thread. */
 static int collect(void *user, void (*use)(void *use_user, const struct otel_metrics *metrics),
                    void *use_user) {
-    struct serve *serve = user;
+    const struct serve *serve = user;
     struct otel_sdk *sdk = serve->telemetry.telemetry.sdk;
-    return sdk ? otel_sdk_collect(sdk, use, use_user) : 0;
+    if (!sdk)
+        return 0; /* not an empty page: it says that metrics are switched off */
+    return otel_sdk_collect(sdk, use, use_user);
 }
 
 /* On the admin port's thread. */
