@@ -10,8 +10,8 @@
  */
 #include <string.h>
 
-#include "cli/client.h"
 #include "cli/doctor_checks.h"
+#include "cli/doctor_server.h"
 #include "cli/verb.h"
 
 static const enum option_id file_options[] = {OPTION_CERT, OPTION_KEY,    OPTION_TOKENS,
@@ -26,29 +26,22 @@ static bool is_server_wanted(const struct options *options) {
     return true;
 }
 
-/* What is wrong with the options is said before anything is checked. */
-static int read_options(const struct options *options, bool has_server,
-                        enum output_format *format) {
-    struct client client = {0};
-    struct err_text why;
+/* 0, or -EINVAL with words. */
+static int read_options(const struct options *options, enum output_format *format,
+                        struct err_text *why) {
     unsigned chosen = OUTPUT_TABLE;
-    int r = options_choice(options, OPTION_OUTPUT, output_formats, &chosen, &why);
-    if (r == 0)
-        r = doctor_files_check_options(options, &why);
-    if (r == 0 && has_server) {
-        r = client_read(&client, options, 0, &why);
-        if (r == 0)
-            SSL_CTX_free(client.access.tls);
-    }
+    int r = options_choice(options, OPTION_OUTPUT, output_formats, &chosen, why);
     *format = (enum output_format)chosen;
-    return r == -EINVAL ? say_usage(options, &why) : EXIT_OK;
+    return r ? r : doctor_files_check_options(options, why);
 }
 
-static int check_all(struct doctor_report *report, const struct options *options, bool has_server) {
+/* `server` may be NULL. */
+static int check_all(struct doctor_report *report, const struct options *options,
+                     struct doctor_server *server) {
     int status = EXIT_OK;
     doctor_telemetry(report);
-    if (has_server)
-        status = doctor_server(report, options);
+    if (server)
+        status = doctor_server_check(server);
     else
         doctor_report_not_checked(report, "server", "--server names the one to call");
     if (status != EXIT_INTERRUPTED)
@@ -56,15 +49,21 @@ static int check_all(struct doctor_report *report, const struct options *options
     return status;
 }
 
+/* What is wrong with the options is said before anything is checked. */
 static int run(const struct options *options) {
     struct doctor_report report;
+    struct doctor_server server = {0};
+    struct err_text why;
     enum output_format format;
     bool has_server = is_server_wanted(options);
-    int status = read_options(options, has_server, &format);
-    if (status)
-        return status;
+    if (read_options(options, &format, &why))
+        return say_usage(options, &why);
     doctor_report_begin(&report, format);
-    status = check_all(&report, options, has_server);
+    if (has_server && doctor_server_read(&server, &report, options)) {
+        doctor_report_abandon();
+        return say_usage(options, &server.words);
+    }
+    int status = check_all(&report, options, has_server ? &server : NULL);
     if (!doctor_report_end(&report) && status == EXIT_OK)
         status = EXIT_FAILED;
     return finish_output(options, status);

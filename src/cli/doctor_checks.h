@@ -9,12 +9,6 @@
 /* Sends one span, one metric and one log record to where the OTEL_* variables want them sent. */
 void doctor_telemetry(struct doctor_report *report);
 
-/*
- * Calls the server that the options name. EXIT_OK when all was asked, whatever came of it, or
- * another status that the program has to end with: EXIT_USAGE, having said why, EXIT_INTERRUPTED.
- */
-MUST_USE int doctor_server(struct doctor_report *report, const struct options *options);
-
 /* What of the options makes no sense for doctor_files(). 0, or -EINVAL with words. */
 MUST_USE int doctor_files_check_options(const struct options *options, struct err_text *why);
 

@@ -76,9 +76,13 @@ static void print_sum(const struct doctor_report *report) {
             n[DOCTOR_WARNING] == 1 ? "" : "s", n[DOCTOR_NOT_CHECKED]);
 }
 
-bool doctor_report_end(struct doctor_report *report) {
+void doctor_report_abandon(void) {
     log_listen(NULL);
     log_redirect(NULL);
+}
+
+bool doctor_report_end(struct doctor_report *report) {
+    doctor_report_abandon();
     output_end(&report->output);
     if (report->output.format == OUTPUT_TABLE)
         print_sum(report);

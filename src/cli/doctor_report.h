@@ -23,7 +23,7 @@ struct doctor_report {
     struct log_listener listener;
 };
 
-/* Takes the log over until doctor_report_end(). */
+/* Takes the log over until doctor_report_end() or _abandon(). */
 void doctor_report_begin(struct doctor_report *report, enum output_format format);
 
 /* Names the check that runs now; a constant, such as `server.token`. */
@@ -36,5 +36,8 @@ void doctor_report_say(struct doctor_report *report, enum doctor_result result, 
 /* The same for a check in one go. */
 void doctor_report_not_checked(struct doctor_report *report, const char *check, const char *why);
 
-/* The last line. Whether nothing has failed. */
+/* Gives the log back, where there is nothing to report after all. */
+void doctor_report_abandon(void);
+
+/* The last line; gives the log back. Whether nothing has failed. */
 bool doctor_report_end(struct doctor_report *report);

@@ -152,9 +152,22 @@ static void send_one(struct doctor_report *report, const struct otel_settings *s
 
 /* ---- all ---- */
 
+/* One span is sent here whatever it says; of a program's own nothing would be. */
+static void warn_of_sampler(struct doctor_report *report, const struct otel_settings *settings,
+                            enum otel_signal signal) {
+    const struct otel_sampler *sampler = &settings->sampler;
+    bool is_none = sampler->kind == OTEL_ALWAYS_OFF ||
+                   (sampler->kind == OTEL_TRACE_ID_RATIO && sampler->ratio <= 0);
+    if (signal == OTEL_TRACES && settings->exporters[signal] != OTEL_EXPORT_NONE && is_none)
+        doctor_report_say(report, DOCTOR_WARNING,
+                          "OTEL_TRACES_SAMPLER lets no trace begin here: only calls that belong to "
+                          "a caller's trace have spans, if any");
+}
+
 static void check_signal(struct doctor_report *report, const struct otel_settings *settings,
                          enum otel_signal signal) {
     doctor_report_check(report, signals[signal].check);
+    warn_of_sampler(report, settings, signal);
     switch (settings->exporters[signal]) {
     case OTEL_EXPORT_NONE:
         say_unexported(report, signal);

@@ -21,7 +21,7 @@ from sensor_pb2 import Ack
 from sensor_pb2_grpc import SensorServiceServicer, add_SensorServiceServicer_to_server
 
 OK, FAILED, USAGE = 0, 1, 2
-VERBS = ["serve", "send", "stream", "get", "chat", "stats", "sensors", "health", "check", "simulate",
+VERBS = ["serve", "send", "stream", "get", "chat", "stats", "sensors", "health", "check", "doctor", "simulate",
          "bench", "token", "version"]
 CALLING_VERBS = [("send", "x", "1"), ("stream",), ("get", "x"), ("chat",), ("stats", "x"), ("sensors",),
                  ("health",), ("check",), ("bench",), ("simulate", "--count", "1")]

@@ -9,13 +9,13 @@ import socket
 import sqlite3
 import ssl
 import struct
-import subprocess
 import threading
 
 import grpc
 import pytest
 
 import program
+from certificates import make_dated_certificate
 from readings import BEGIN, NOW, full_reading, history, reading, temperatures
 from sensor_pb2 import Ack, SensorReading, SensorRequest
 from sensor_pb2_grpc import SensorServiceStub
@@ -660,21 +660,6 @@ def test_key_is_none(row, files, tmp_path):
 
 def test_key_of_another_certificate(row, files, certs):
     does_not_start(row, *files(key=certs / "ca.key"))
-
-
-def make_dated_certificate(folder, certs, start, end):
-    """A certificate of server.key for that time, as YYYYMMDD."""
-    def openssl(*arguments):
-        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=folder)
-    (folder / "index.txt").write_text("")
-    (folder / "ca.conf").write_text(
-        "[ca]\ndefault_ca = c\n[c]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\n"
-        "default_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n")
-    openssl("req", "-new", "-key", certs / "server.key", "-subj", "/CN=localhost", "-out", "dated.csr")
-    openssl("ca", "-batch", "-notext", "-config", "ca.conf", "-cert", certs / "ca.crt", "-keyfile",
-            certs / "ca.key", "-in", "dated.csr", "-out", "dated.crt", "-startdate",
-            f"{start}000000Z", "-enddate", f"{end}000000Z")
-    return folder / "dated.crt"
 
 
 def test_certificate_expired(row, files, tmp_path, certs):

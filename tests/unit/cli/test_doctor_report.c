@@ -2,9 +2,9 @@
 #include "cli/doctor_report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "unit.h"
 
 static struct doctor_report report;
@@ -27,7 +27,7 @@ static bool end(void) {
 
 static void assert_printed(const char *wanted) {
     assert_string_equal(printed, wanted);
-    free(STEAL(printed));
+    mem_free(STEAL(printed));
 }
 
 static void test_a_table_has_a_line_for_each_check_and_a_sum(void **state) {
@@ -48,7 +48,8 @@ static void test_json_has_names_for_programs_and_no_sum(void **state) {
     begin(OUTPUT_JSON);
     doctor_report_not_checked(&report, "server.store", "why");
     assert_true(end());
-    assert_printed("{\"result\": \"not_checked\", \"check\": \"server.store\", \"words\": \"why\"}\n");
+    assert_printed(
+        "{\"result\": \"not_checked\", \"check\": \"server.store\", \"words\": \"why\"}\n");
 }
 
 static void test_what_is_logged_is_a_warning_of_the_check_that_runs(void **state) {
@@ -68,7 +69,7 @@ static void test_warnings_are_no_failure(void **state) {
     doctor_report_say(&report, DOCTOR_WARNING, "hm");
     assert_true(end());
     assert_non_null(strstr(printed, "nothing has failed: 1 ok, 1 warning, 0 not checked\n"));
-    free(STEAL(printed));
+    mem_free(STEAL(printed));
 }
 
 static void test_words_that_are_too_long_are_cut(void **state) {
@@ -80,7 +81,7 @@ static void test_words_that_are_too_long_are_cut(void **state) {
     doctor_report_say(&report, DOCTOR_OK, "%s", words);
     assert_true(end());
     assert_in_range(size, 1000, 1300);
-    free(STEAL(printed));
+    mem_free(STEAL(printed));
 }
 
 int main(void) {
