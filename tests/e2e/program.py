@@ -27,10 +27,14 @@ def environment(**variables):
     return kept | variables
 
 
-def run(*arguments, stdin="", variables=None, timeout=PATIENCE_S, cwd=None):
-    """Runs a verb to its end."""
+# Root without what makes it root: for what a directory's rights forbid.
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-all") if os.geteuid() == 0 else ()
+
+
+def run(*arguments, stdin="", variables=None, timeout=PATIENCE_S, cwd=None, through=()):
+    """Runs a verb to its end, `through` another program if one is named."""
     done = subprocess.run(
-        [BIN, *map(str, arguments)], input=stdin, text=True, capture_output=True, check=False,
+        [*through, BIN, *map(str, arguments)], input=stdin, text=True, capture_output=True, check=False,
         env=environment(**(variables or {})), timeout=timeout, cwd=cwd)
     assert not SANITIZER_REPORT.search(done.stderr), done.stderr
     assert done.returncode >= 0, f"ended by signal {-done.returncode}: {done.stderr}"
