@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
 program := build/thermograph
 
-.PHONY: all run test test-long check bench generate_certs install clean help packages test-packages
+.PHONY: all examples run test test-long check bench generate_certs install clean help packages test-packages
 
 all: $(program)
 
@@ -22,6 +22,10 @@ build/build.ninja:
 	@command -v meson ninja >/dev/null || { echo "Packages are missing. Run: tools/install-packages" >&2; exit 1; }
 	@meson setup build --prefix $(PREFIX) -Dtests=false >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
 	@rm -f build.log
+
+# Only ours to build: those in Python and for grpcurl run as they are.
+examples: build/build.ninja
+	@ninja -C build --quiet examples/instrumented | { grep -v 'no work to do' || true; }
 
 packages:
 	@tools/install-packages build
@@ -63,6 +67,7 @@ clean:
 
 help:
 	@echo "make                 build $(program)"
+	@echo "make examples        build build/examples/instrumented: a C program that uses the OpenTelemetry SDK"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
 	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer)"
