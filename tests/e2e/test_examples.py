@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The examples, run as they stand: what users copy has to work."""
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 import program
-from conftest import STUBS
+from conftest import STUBS, need_peers
 
 EXAMPLES = program.ROOT / "examples"
 BLOCK = re.compile(r"^```(sh|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -87,6 +88,60 @@ def test_the_stubs_are_made_as_the_page_says(tmp_path):
 def test_the_program_takes_the_example_readings(server):
     done = server.call("stream", EXAMPLES / "sensor.csv")
     assert (done.stdout, done.stderr) == ("All readings stored.\n", "5 readings stored\n")
+
+
+# ---- the C program ----
+
+BUILT = pathlib.Path(program.BIN).parent
+
+
+def run_instrumented(file, **variables):
+    kept = {name: value for name, value in program.environment().items() if not name.startswith("OTEL_")}
+    done = subprocess.run([file], env=kept | variables, text=True, capture_output=True, check=False,
+                          timeout=program.PATIENCE_S)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_c_program_prints_what_its_page_says():
+    page = (EXAMPLES / "README.md").read_text()
+    expected = page.split("its attribute and its event:\n\n```\n")[1].split("```")[0]
+    printed = run_instrumented(BUILT / "examples/instrumented", OTEL_TRACES_EXPORTER="console")
+    assert looks_like(printed, expected), printed
+    assert printed.count('span "bake"') == 3
+    assert run_instrumented(BUILT / "examples/instrumented") == ""
+
+
+def test_a_c_program_is_compiled_as_the_page_says(tmp_path):
+    """In the folder `build`, whichever program is tested: the page's command is for that."""
+    subprocess.run(["make", "--silent", "examples"], check=True, cwd=program.ROOT, stdout=subprocess.DEVNULL)
+    commands = BLOCK.findall((EXAMPLES / "README.md").read_text())
+    [compile_it] = [text for _, text in commands if text.startswith("cc ")]
+    subprocess.run(["sh", "-ec", compile_it.replace("-o build/bakery", f"-o {tmp_path}/bakery")], check=True,
+                   cwd=program.ROOT)
+    assert 'span "bake"' in run_instrumented(tmp_path / "bakery", OTEL_TRACES_EXPORTER="console")
+
+
+# ---- the configurations ----
+
+def test_the_collector_takes_its_configuration():
+    need_peers("otelcol")
+    done = subprocess.run([program.PEERS / "otelcol", "validate", "--config", EXAMPLES / "collector.yaml"],
+                          text=True, capture_output=True, check=False, timeout=program.PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+
+
+def test_prometheus_takes_its_configuration(promtool):
+    done = subprocess.run([promtool, "check", "config", EXAMPLES / "prometheus.yaml"], text=True,
+                          capture_output=True, check=False, timeout=program.PATIENCE_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configurations_and_the_page_that_starts_them_name_the_same_ports():
+    collector = (EXAMPLES / "collector.yaml").read_text()
+    assert "endpoint: 127.0.0.1:14317" in collector and "endpoint: 127.0.0.1:8889" in collector
+    assert "--collector.otlp.grpc.host-port=127.0.0.1:14317 " in (program.ROOT / "docs/telemetry.md").read_text()
+    assert "'127.0.0.1:8889'" in (EXAMPLES / "prometheus.yaml").read_text()
 
 
 # ---- the page of grpcurl commands ----

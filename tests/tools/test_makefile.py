@@ -41,6 +41,18 @@ def test_make_alone_builds_the_program_that_others_rely_on(make):
     assert subprocess.run([folder / "build/thermograph"], check=False).returncode == 0
 
 
+def test_examples_are_built_where_make_alone_has_been_before(make):
+    folder = make("help")
+    (folder / "examples").mkdir()
+    (folder / "examples/meson.build").write_text("executable('instrumented', '../src/cli/main.c')\n")
+    with (folder / "meson.build").open("a") as file:
+        file.write("subdir('examples')\n")
+    make()
+    assert not (folder / "build/examples/instrumented").exists()
+    make("examples")
+    assert subprocess.run([folder / "build/examples/instrumented"], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("arguments, environment, port", [
     ([], {}, ""), (["PORT=50077"], {}, "50077"), ([], {"PORT": "8080"}, "")])
 def test_run_takes_the_port_that_make_is_told(make, arguments, environment, port):
