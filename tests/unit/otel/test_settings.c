@@ -4,6 +4,8 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "unit.h"
@@ -238,31 +240,32 @@ static void test_the_ratio_is_the_samplers_argument(void **state) {
                                            "to 1; 1.0 is taken");
 }
 
-/* A locale with a comma, made for the test: machines mostly have none. */
-static locale_t make_german(char folder[]) {
+/* Makes a locale with a comma, since machines mostly have none, and makes it the thread's. */
+static bool speak_german(const char *folder) {
     char command[128];
-    assert_non_null(mkdtemp(folder));
     snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8", folder);
-    assert_int_equal(system(command), 0);
     setenv("LOCPATH", folder, 1);
+    if (system(command) != 0)
+        return false;
     locale_t german = newlocale(LC_ALL_MASK, "de_DE.UTF-8", (locale_t)0);
-    unsetenv("LOCPATH");
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
-    return german;
+    return german && uselocale(german) && localeconv()->decimal_point[0] == ',';
 }
 
+/* In a process of its own: what the library reads from LOCPATH it keeps. */
 static void test_the_ratio_has_a_point_in_every_locale(void **state) {
-    char folder[] = "/tmp/test_settings_XXXXXX";
-    locale_t german = make_german(folder);
+    char folder[] = "/tmp/test_settings_XXXXXX", command[64];
+    int status;
     (void)state;
-    assert_true(german != (locale_t)0);
-    locale_t before = uselocale(german);
-    double ratio = ratio_of("0.25");
-    uselocale(before);
-    freelocale(german);
-    assert_true(ratio == 0.25);
-    assert_int_equal(variables_n_lines(), 0);
+    assert_non_null(mkdtemp(folder));
+    pid_t program = fork();
+    assert_true(program >= 0);
+    if (program == 0)
+        _exit(speak_german(folder) && ratio_of("0.25") == 0.25 && variables_n_lines() == 0 ? 7 : 1);
+    assert_int_equal(waitpid(program, &status, 0), program);
+    snprintf(command, sizeof(command), "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
 }
 
 static void test_an_argument_without_a_sampler_that_takes_one_is_not_looked_at(void **state) {
