@@ -28,7 +28,7 @@ struct store {
     struct bell bell;
     struct store_observer observer;
     pthread_t writer;
-    bool is_running;
+    _Atomic bool is_running; /* from here on `ports` is fixed, for any thread that sees it */
     _Atomic bool is_stopping;
     _Atomic uint64_t n_refused;
     struct store_batch **group; /* the writer's: room for all batches of all ports */
@@ -204,6 +204,8 @@ void store_figures(struct store *store, struct store_figures *figures) {
     store->backend->ops->figures(store->backend, figures);
     figures->n_refused = store->n_refused;
     figures->n_batches_waiting = 0;
+    if (!store->is_running)
+        return;
     LIST_FOR_EACH (node, &store->ports)
         figures->n_batches_waiting +=
             ring_length(&CONTAINER_OF(node, struct store_port, link)->to_writer);
