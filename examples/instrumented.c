@@ -55,6 +55,6 @@ int main(void) {
     prepare(otlp_telemetry_sdk(telemetry));
     for (int number = 1; number <= 3; number++)
         bake(number);
-    otlp_telemetry_stop(telemetry, 5 * NS_PER_S);
-    otel_settings_fini(&settings);
+    if (otlp_telemetry_stop(telemetry, 5 * NS_PER_S))
+        otel_settings_fini(&settings);
 }

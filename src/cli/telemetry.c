@@ -103,7 +103,7 @@ void telemetry_close(struct telemetry *telemetry) {
         otel_process_metrics_close(&telemetry->process);
     if (telemetry->bridge.logger)
         otel_log_bridge_stop(&telemetry->bridge);
-    otlp_telemetry_stop(telemetry->otlp, TELEMETRY_PATIENCE_NS);
-    if (telemetry->has_settings)
+    bool has_ended = otlp_telemetry_stop(telemetry->otlp, TELEMETRY_PATIENCE_NS);
+    if (telemetry->has_settings && has_ended)
         otel_settings_fini(&telemetry->settings);
 }

@@ -381,20 +381,21 @@ void otlp_telemetry_flush(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
     uv_mutex_unlock(&telemetry->lock);
 }
 
-void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
+bool otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
     if (!telemetry)
-        return;
+        return true;
     if (!telemetry->has_thread) {
         otel_sdk_free(telemetry->sdk);
         abandon(telemetry);
-        return;
+        return true;
     }
     uint64_t stop_at_ns = clock_monotonic_ns() + limit_ns;
     tell_to_stop(telemetry, stop_at_ns);
     if (!wait_for_end(telemetry, stop_at_ns + OTLP_STOP_GRACE_MS * NS_PER_MS)) {
         leave_behind(telemetry);
-        return;
+        return false;
     }
     pthread_join(telemetry->thread, NULL);
     telemetry_free(telemetry);
+    return true;
 }

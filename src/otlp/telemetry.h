@@ -44,6 +44,7 @@ void otlp_telemetry_flush(struct otlp_telemetry *telemetry, uint64_t limit_ns);
  * the SDK gave any more. NULL is fine.
  *
  * A name of an endpoint that is still being looked up then does not hold up the program's end: that
- * is by _exit(2), and what was registered with atexit(3) before the stop is left out.
+ * is by _exit(2), and what was registered with atexit(3) before the stop is left out. False says
+ * so: the thread is left behind, and the settings have to stay, for it may still read them.
  */
-void otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns);
+bool otlp_telemetry_stop(struct otlp_telemetry *telemetry, uint64_t limit_ns);
