@@ -2,7 +2,6 @@
 #include "cli/serve_telemetry.h"
 
 #include "base/log.h"
-
 #include "otel/instruments.h"
 
 int serve_telemetry_open(struct serve_telemetry *telemetry, struct serve_settings *settings,

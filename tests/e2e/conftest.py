@@ -171,3 +171,17 @@ def observed(tmp_path_factory):
     system = Observed(tmp_path_factory.mktemp("observed"))
     yield system
     system.stop()
+
+
+@pytest.fixture
+def receive():
+    """receive(GrpcReceiver, answers) makes a receiver of telemetry that is closed at the end."""
+    receivers = []
+
+    def make(kind, *arguments):
+        receivers.append(kind(*arguments))
+        return receivers[-1]
+
+    yield make
+    for receiver in receivers:
+        receiver.close()

@@ -38,19 +38,6 @@ def check(checks, name, result, *words):
         assert each in checks[name][1], checks[name]
 
 
-@pytest.fixture
-def receive():
-    receivers = []
-
-    def make(kind, *arguments):
-        receivers.append(kind(*arguments))
-        return receivers[-1]
-
-    yield make
-    for receiver in receivers:
-        receiver.close()
-
-
 both = pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 KINDS = {"grpc": GrpcReceiver, "http/protobuf": HttpReceiver}
 SIGNALS = ["telemetry.traces", "telemetry.metrics", "telemetry.logs"]

@@ -45,20 +45,6 @@ def run_example(protocol, endpoint, **variables):
     return said
 
 
-@pytest.fixture
-def receive():
-    """receive(GrpcReceiver, answers) makes a receiver that is closed at the end."""
-    receivers = []
-
-    def make(kind, *arguments):
-        receivers.append(kind(*arguments))
-        return receivers[-1]
-
-    yield make
-    for receiver in receivers:
-        receiver.close()
-
-
 # ---- answers ----
 
 def refuse(code, text, details=None):
