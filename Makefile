@@ -45,6 +45,7 @@ test: test-packages
 
 test-long: test-packages
 	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
+	@tests/run grafana
 
 check: test-packages
 	@tools/check
@@ -70,7 +71,7 @@ help:
 	@echo "make examples        build build/examples/instrumented: a C program that uses the OpenTelemetry SDK"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
-	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer)"
+	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer; Grafana)"
 	@echo "make check           style, layers, warnings"
 	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\","
 	@echo "                     RENEW=1 if there are some already"
