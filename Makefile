@@ -45,6 +45,7 @@ test: test-packages
 
 test-long: test-packages
 	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
+	@tests/run grafana
 
 check: test-packages
 	@tools/check
