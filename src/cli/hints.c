@@ -4,8 +4,6 @@
 #include <string.h>
 
 static const char *hint_for_connection(const char *text, struct hint_situation situation) {
-    if (strstr(text, "--ca") || strstr(text, "is the server running"))
-        return NULL; /* it says so itself */
     if (strstr(text, "refused"))
         return "is the server running there? --server names another";
     if (strstr(text, "signed by no CA") || strstr(text, "certificate is signed"))

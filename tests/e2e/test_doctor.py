@@ -12,7 +12,7 @@ import pytest
 import program
 from certificates import make_dated_certificate
 from observed import until
-from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond
+from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond, tls_context, tls_credentials
 
 NOTHING_LISTENS = "http://127.0.0.1:1"
 SECRET = "geheim"
@@ -133,6 +133,22 @@ def test_a_refusal_is_told_with_status_words_and_what_to_do(receive):
     receiver = receive(HttpReceiver, {"all": [lambda receiver, signal, handler: respond(handler, 404)]})
     checks = telemetry(receiver.endpoint, "http/protobuf", expect=1)
     check(checks, "telemetry.logs", "failed", "HTTP status 404", "is the path right?")
+
+
+def test_an_endpoint_of_the_other_protocol_or_scheme_is_told_with_what_to_do(receive, certs):
+    plain = {"grpc": receive(GrpcReceiver), "http/protobuf": receive(HttpReceiver)}
+    with_tls = {"grpc": receive(GrpcReceiver, {}, tls_credentials(certs)),
+                "http/protobuf": receive(HttpReceiver, {}, tls_context(certs))}
+    others = {"grpc": "http/protobuf", "http/protobuf": "grpc"}
+    for protocol, other in others.items():
+        wrong_protocol, tls_to_plain, plain_to_tls, wrong_protocol_with_tls = (
+            telemetry(endpoint, protocol, expect=1, OTEL_EXPORTER_OTLP_CERTIFICATE=str(certs / "ca.crt"))
+            for endpoint in (plain[other].endpoint, plain[protocol].endpoint.replace("http:", "https:"),
+                             with_tls[protocol].endpoint.replace("https:", "http:"), with_tls[other].endpoint))
+        for checks in (wrong_protocol, wrong_protocol_with_tls):
+            check(checks, "telemetry.traces", "failed", f"OTEL_EXPORTER_OTLP_PROTOCOL={other}")
+        check(tls_to_plain, "telemetry.traces", "failed", "an endpoint without TLS begins with http://")
+        check(plain_to_tls, "telemetry.traces", "failed", "then the endpoint begins with https://")
 
 
 def test_a_partial_success_is_told_with_its_words(receive):

@@ -114,7 +114,8 @@ static unsigned n_lines(void) {
 /* ---- setting up ---- */
 
 static unsigned n_changes;
-static uint64_t timeout_ns = 10 * S;
+static struct otel_otlp_settings settings = {.endpoint = "http://localhost:4317",
+                                             .timeout_ns = 10 * S};
 
 static void count_change(void *user) {
     (void)user;
@@ -134,7 +135,7 @@ static void make(enum otel_signal signal, size_t max_request) {
     now_ns = 1000 * S;
     const struct otlp_exporter_options options = {.signal = signal,
                                                   .sender = &fake.base,
-                                                  .timeout_ns = timeout_ns,
+                                                  .settings = &settings,
                                                   .changed = count_change,
                                                   .seed = 1};
     assert_int_equal(otlp_exporter_new(&options, &exporter), 0);
@@ -234,9 +235,9 @@ static void test_without_a_timeout_an_attempt_has_all_the_time_of_its_batch(void
     (void)state;
     struct otel_exporter *base = otlp_exporter_base(exporter);
     base->ops->free(base);
-    timeout_ns = 0;
+    settings.timeout_ns = 0;
     make(OTEL_TRACES, OTLP_MAX_REQUEST);
-    timeout_ns = 10 * S;
+    settings.timeout_ns = 10 * S;
     struct otel_batch batch = batch_of(sample_traces());
     send_batch(&batch);
     assert_true(fake.request.timeout_ns == 30 * S);
