@@ -10,7 +10,9 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "store/durable_impl.h"
 
 struct recovery {
@@ -18,8 +20,10 @@ struct recovery {
     struct sealed_journal journal; /* what was noted of it */
     bool has_journal;              /* it was opened before */
     uint64_t covered_most;         /* of all sensors */
-    uint64_t n_nameless;           /* readings whose sensor's name was in a damaged place */
-    struct buf doubtful;           /* a bit for each number: it means two sensors, from here on */
+    uint64_t started_ns;
+    uint64_t n_read_back; /* readings of the journal that are not sealed */
+    uint64_t n_nameless;  /* readings whose sensor's name was in a damaged place */
+    struct buf doubtful;  /* a bit for each number: it means two sensors, from here on */
 };
 
 /* ---- numbers that mean two sensors ---- */
@@ -135,7 +139,28 @@ static int replay_readings(void *user, uint32_t number, const struct kept *readi
         n_taken++;
     }
     durable_show(durable, history, n_taken);
+    recovery->n_read_back += n_taken;
     return 0;
+}
+
+static uint64_t count_open_sensors(const struct durable *durable) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < durable->n_numbers; i++) {
+        const struct history *history = durable->by_number[i];
+        n += history && (history->main || history->late || !list_is_empty(&history->sealings));
+    }
+    return n;
+}
+
+/* An end that is clean seals all, and nothing is to be said. */
+static void say_read_back(const struct recovery *recovery, const struct journal_found *found) {
+    uint64_t n = recovery->n_read_back, n_sensors = count_open_sensors(recovery->durable);
+    uint64_t took_ns = clock_monotonic_ns() - recovery->started_ns;
+    if (n > 0)
+        log_info("read %llu %s of %llu %s back from the journal (%llu bytes) within %llu ms",
+                 (unsigned long long)n, plural(n, "reading", "readings"),
+                 (unsigned long long)n_sensors, plural(n_sensors, "sensor", "sensors"),
+                 (unsigned long long)found->n_bytes, (unsigned long long)(took_ns / NS_PER_MS + 1));
 }
 
 static void say_found(const struct recovery *recovery, const struct journal_found *found) {
@@ -189,8 +214,10 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
         .sensor = replay_sensor, .readings = replay_readings, .user = recovery};
     struct journal_found found = {0};
     int r = journal_open(&options, &replay, &found, &durable->journal, why);
-    if (r == 0)
+    if (r == 0) {
         say_found(recovery, &found);
+        say_read_back(recovery, &found);
+    }
     buf_fini(&recovery->doubtful);
     return r;
 }
@@ -216,7 +243,7 @@ static int note_journal(const struct recovery *recovery, struct err_text *why) {
 }
 
 int durable_recover(struct durable *durable, struct err_text *why) {
-    struct recovery recovery = {.durable = durable};
+    struct recovery recovery = {.durable = durable, .started_ns = clock_monotonic_ns()};
     buf_init(&recovery.doubtful, STORE_MAX_SENSORS / 8 + 1);
     int r = recover_sealed(&recovery);
     if (r) {
