@@ -256,6 +256,17 @@ static void tell_of_file(struct check *check, const char *words) {
     check_tell(check, &finding);
 }
 
+/* SQLite puts several lines into a row, the first of which is a heading. */
+static void tell_of_lines(struct check *check, const char *lines) {
+    struct err_text words;
+    for (size_t n; *lines; lines += n + strspn(lines + n, "\n")) {
+        n = strcspn(lines, "\n");
+        err_say(&words, "SQLite's own check says: %.*s", (int)n, lines);
+        if (strncmp(lines, "***", 3) != 0)
+            tell_of_file(check, words.text);
+    }
+}
+
 static void finalizep(sqlite3_stmt **statement) {
     sqlite3_finalize(*statement);
 }
@@ -293,7 +304,7 @@ int check_step_file(struct check *check) {
     while (r == 0 && (r = sql_step(&check->sql, rows)) == 0) {
         const char *words = (const char *)sqlite3_column_text(rows, 0);
         if (words && strcmp(words, "ok") != 0)
-            tell_of_file(check, words);
+            tell_of_lines(check, words);
     }
     if (r == SQL_E_DONE)
         return CHECK_E_DONE;
