@@ -68,7 +68,7 @@ static const struct sign words_of_all[] = {
 /* How a port with TLS takes leave of who speaks without. */
 static const struct sign words_without_tls[] = {
     {"closed at once", WANTS_TLS}, {"connection broke", WANTS_TLS}, {"Empty reply", WANTS_TLS},
-    {"select/poll", WANTS_TLS},    {"Recv failure", WANTS_TLS},     {"HTTP status 400", WANTS_TLS},
+    {"select/poll", WANTS_TLS},    {"Recv failure", WANTS_TLS},
 };
 
 /* How a gRPC server takes leave of who does not speak HTTP/2 after the handshake. */
@@ -98,6 +98,9 @@ static bool is_without_tls(const struct otel_otlp_settings *settings) {
 }
 
 static const char *hint_for_leave(const struct otel_otlp_settings *settings, const char *words) {
+    /* Go's TLS servers tell it by HTTP, a receiver that means the request says more. */
+    if (is_without_tls(settings) && strcmp(words, "HTTP status 400") == 0)
+        return WANTS_TLS;
     if (is_without_tls(settings))
         return hint_for_words(words_without_tls, ARRAY_LEN(words_without_tls), words);
     return hint_for_words(words_with_tls, ARRAY_LEN(words_with_tls), words);

@@ -157,22 +157,25 @@ static void say_read_back(const struct recovery *recovery, const struct journal_
     uint64_t n = recovery->n_read_back, n_sensors = count_open_sensors(recovery->durable);
     uint64_t took_ns = clock_monotonic_ns() - recovery->started_ns;
     if (n > 0)
-        log_info("read %llu %s of %llu %s back from the journal (%llu bytes) within %llu ms",
-                 (unsigned long long)n, plural(n, "reading", "readings"),
-                 (unsigned long long)n_sensors, plural(n_sensors, "sensor", "sensors"),
-                 (unsigned long long)found->n_bytes, (unsigned long long)(took_ns / NS_PER_MS + 1));
+        log_info("read %s of %s back from the journal (%llu bytes) within %llu ms",
+                 counted(n, "reading", "readings").text,
+                 counted(n_sensors, "sensor", "sensors").text, (unsigned long long)found->n_bytes,
+                 (unsigned long long)(took_ns / NS_PER_MS + 1));
 }
 
 static void say_found(const struct recovery *recovery, const struct journal_found *found) {
     if (found->n_cut_bytes)
-        log_info("cut %llu bytes of an incomplete last commit off the journal",
-                 (unsigned long long)found->n_cut_bytes);
+        log_info("cut %s of an incomplete last commit off the journal",
+                 counted(found->n_cut_bytes, "byte", "bytes").text);
     if (found->n_damaged)
-        log_error("the journal is damaged in %llu places; what can be read is kept. First: %s",
-                  (unsigned long long)found->n_damaged, found->damage.text);
+        log_error("the journal is damaged in %s; what can be read is kept. First: %s",
+                  counted(found->n_damaged, "place", "places").text, found->damage.text);
     if (recovery->n_nameless)
-        log_error("%llu readings in the journal have lost the name of their sensor to the damage",
-                  (unsigned long long)recovery->n_nameless);
+        log_error("%s lost the name of %s sensor to the damage",
+                  counted(recovery->n_nameless, "reading in the journal has",
+                          "readings in the journal have")
+                      .text,
+                  plural(recovery->n_nameless, "its", "their"));
 }
 
 /*

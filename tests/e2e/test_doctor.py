@@ -190,7 +190,7 @@ def test_a_server_that_is_well(server):
     checks = doctor(*server.access())
     assert {checks[name][0] for name in SERVER} == {"ok"}, checks
     check(checks, "server.certificate", "ok", "localhost", "127.0.0.1", "signed by Thermograph CA")
-    check(checks, "server.store", "ok", "keeps 1 readings of 1 sensors on disk")
+    check(checks, "server.store", "ok", "keeps 1 reading of 1 sensor on disk")
     check(checks, "server.clock", "ok", "ms apart")
 
 
