@@ -811,6 +811,11 @@ def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, 
     ("sever: x\n", ":1: there is no option 'sever'; did you mean 'server'?"),
     ("server: x\ntimeout: soon\n", ":2: timeout: 'soon' is no duration"),
     ("server: [x\n", "config.yaml:"),
+    ("server: x\ntls: [a]\n", ":2: there is no option 'tls'"),
+    ("ca: x\nserver: [a, b]\n", ":2: server: one value belongs here, not a list"),
+    ("server: x\nca: x\nserver: y\n", ":3: server is there twice"),
+    ("server: x:99999\n", ":1: server: the port of 'x:99999' is no number from 0 to 65535"),
+    ("plaintext: perhaps\n", ":1: plaintext: 'perhaps' is neither true nor false"),
     ("just a text\n", ":1: lines of `key: value' belong here, not one value"),
 ])
 def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, words):
