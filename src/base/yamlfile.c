@@ -177,7 +177,7 @@ int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **d
     }
     if (err == CYAML_ERR_FILE_OPEN || errno == EISDIR) { /* a directory can be opened */
         int r = errno ? -errno : -ENOENT;
-        err_say(why, "%s: %s", file, strerror(-r));
+        err_say(why, "%s: %s%s", file, strerror(-r), err_reading_remedy(r));
         return r;
     }
     yamlfile_say(file, &complaint, err, why);

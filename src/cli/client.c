@@ -132,7 +132,9 @@ static int read_token_file(const struct options *options, struct client_token *t
     FILE *file = fopen(name, "re");
     if (!file) {
         int r = -errno;
-        err_say(why, "%s: %s", name, strerror(-r));
+        err_say(why, "%s: %s%s", name, strerror(-r),
+                r == -ENOENT ? " (it holds what `thermograph token create' has printed)"
+                             : err_reading_remedy(r));
         return blame_file(options, OPTION_TOKEN_FILE, r, why);
     }
     warn_of_readers(file, name);

@@ -220,6 +220,9 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
     if (r == 0) {
         say_found(recovery, &found);
         say_read_back(recovery, &found);
+    } else {
+        const struct err_text words = *why;
+        err_say(why, "%s: %s", durable->options.directory, words.text);
     }
     buf_fini(&recovery->doubtful);
     return r;

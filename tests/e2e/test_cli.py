@@ -15,7 +15,8 @@ import time
 import grpc
 import pytest
 
-from program import BIN, PATIENCE_S, run
+from certificates import make_certificate_for, make_dated_certificate, shown
+from program import BIN, PATIENCE_S, WITHOUT_RIGHTS, run
 from readings import BEGIN
 from sensor_pb2 import Ack
 from sensor_pb2_grpc import SensorServiceServicer, add_SensorServiceServicer_to_server
@@ -805,6 +806,36 @@ def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, 
     good(run("send", "kitchen", "1", "--server", f"127.0.0.1:{port}", "--ca", certs / "ca.crt",
              "--token", token))
     assert server.stop() == OK
+
+
+@pytest.mark.parametrize("verb", [["send", "attic", "20"], ["health"]])
+def test_files_that_cannot_be_used_are_named_with_what_to_do(server, tmp_path, verb):
+    closed = tmp_path / "closed.token"
+    closed.write_text(server.token)
+    closed.chmod(0)
+    missing = tmp_path / "missing"
+    for options, words in (
+            (["--ca", missing], f"cannot read the CA {missing}: No such file or directory (make generate_certs"),
+            (["--client-cert", missing, "--client-key", missing], f"cannot read the certificate {missing}"),
+            (["--token-file", missing], "(it holds what `thermograph token create' has printed)"),
+            (["--token-file", tmp_path], "--token-file: " + str(tmp_path) + ": Is a directory"),
+            (["--token-file", closed], "Permission denied (give the user that runs this the right to read it)")):
+        done = run(*verb, "--server", server.address, "--ca", server.ca, *options, through=WITHOUT_RIGHTS)
+        assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "--token-file: an empty name" in failed(run(*verb, "--token-file", ""), USAGE)
+
+
+@pytest.mark.parametrize("verb", [["send", "attic", "20"], ["health"]])
+def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, tmp_path, verb):
+    dated = make_dated_certificate(tmp_path, certs, "20000101", "20010909")
+    other, other_key = make_certificate_for(tmp_path, "elsewhere.example")
+    for certificate, key, ca, words in (
+            (dated, certs / "server.key", certs / "ca.crt", "has expired (to renew it there: make generate_certs"),
+            (other, other_key, other, "is not for 'localhost' (--server has to be one of the certificate's names)"),
+            (other, other_key, certs / "ca.crt", "no CA that is trusted here (--ca FILE names the CA")):
+        with shown(certificate, key) as port:
+            done = run(*verb, "--server", f"localhost:{port}", "--ca", ca)
+        assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 @pytest.mark.parametrize("text, words", [

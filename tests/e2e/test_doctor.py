@@ -2,15 +2,13 @@
 """`thermograph doctor`: each check with what is well and with what is not."""
 import json
 import socket
-import ssl
 import subprocess
-import threading
 
 import grpc
 import pytest
 
 import program
-from certificates import make_dated_certificate
+from certificates import make_dated_certificate, shown
 from observed import until
 from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond, tls_context, tls_credentials
 
@@ -249,26 +247,8 @@ def expired(certs, tmp_path):
 
 
 def test_a_servers_certificate_that_has_expired(certs, expired):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(expired, certs / "server.key")
-    context.set_alpn_protocols(["h2"])
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                    context.wrap_socket(connection, server_side=True).close()
-                except ssl.SSLError:
-                    continue
-                except OSError:
-                    return
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            checks = doctor("--server", f"localhost:{listener.getsockname()[1]}", "--ca", certs / "ca.crt", expect=1)
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with shown(expired, certs / "server.key") as port:
+        checks = doctor("--server", f"localhost:{port}", "--ca", certs / "ca.crt", expect=1)
     check(checks, "server.connection", "failed", "the server's certificate has expired")
     check(checks, "server.certificate", "failed", "expired", "until 2001-09-09")
 

@@ -219,7 +219,7 @@ def test_a_read_only_directory_is_named(mount):
     remount(disk, "ro")
     done = program.run("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--data", disk)
     assert done.returncode == 1
-    assert f"the directory {disk} cannot be written: Read-only file system" in done.stderr
+    assert f"the directory {disk} cannot be written: Read-only file system; mount the file system for writing" in done.stderr
 
 
 def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data, connect):
