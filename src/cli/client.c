@@ -47,6 +47,7 @@ const char *client_hint(const struct client *client, enum grpc_status status, co
     struct hint_situation situation = {
         .has_token = options_given(client->options, OPTION_TOKEN) ||
                      options_given(client->options, OPTION_TOKEN_FILE),
+        .has_certificate = options_given(client->options, OPTION_CLIENT_CERT),
     };
     struct err_text unused;
     int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);

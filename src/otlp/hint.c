@@ -13,12 +13,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define WANTS_HEADERS   "OTEL_EXPORTER_OTLP_HEADERS carries what the receiver wants to see"
-#define WANTS_RECEIVER  "is a Collector listening there? OTEL_EXPORTER_OTLP_ENDPOINT says where"
-#define WANTS_NAME      "is the name right? OTEL_EXPORTER_OTLP_ENDPOINT has it"
-#define WANTS_CA        "OTEL_EXPORTER_OTLP_CERTIFICATE names the file of the CA"
-#define WANTS_OWN_NAME  "the endpoint's host has to be one of the certificate's names"
-#define WANTS_CLIENT    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name our own"
+#define WANTS_HEADERS  "OTEL_EXPORTER_OTLP_HEADERS carries what the receiver wants to see"
+#define WANTS_RECEIVER "is a Collector listening there? OTEL_EXPORTER_OTLP_ENDPOINT says where"
+#define WANTS_NAME     "is the name right? OTEL_EXPORTER_OTLP_ENDPOINT has it"
+#define WANTS_CA       "OTEL_EXPORTER_OTLP_CERTIFICATE names the file of the CA"
+#define WANTS_OWN_NAME "the endpoint's host has to be one of the certificate's names"
+#define WANTS_CLIENT \
+    "does it ask for a certificate of ours? OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name it"
 #define WANTS_PLAINTEXT "an endpoint without TLS begins with http://"
 #define WANTS_TLS       "does it want TLS? then the endpoint begins with https://"
 #define WANTS_GRPC      "is that a port for gRPC? then OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
@@ -98,11 +99,14 @@ static bool is_without_tls(const struct otel_otlp_settings *settings) {
 }
 
 static const char *hint_for_leave(const struct otel_otlp_settings *settings, const char *words) {
-    /* Go's TLS servers tell it by HTTP, a receiver that means the request says more. */
-    if (is_without_tls(settings) && strcmp(words, "HTTP status 400") == 0)
-        return WANTS_TLS;
-    if (is_without_tls(settings))
+    if (is_without_tls(settings)) {
+        /* Go's TLS servers tell it by HTTP; a receiver that means the request says more. */
+        if (strcmp(words, "HTTP status 400") == 0)
+            return WANTS_TLS;
         return hint_for_words(words_without_tls, ARRAY_LEN(words_without_tls), words);
+    }
+    if (!settings->client_cert_file && strstr(words, "closed at once"))
+        return WANTS_CLIENT;
     return hint_for_words(words_with_tls, ARRAY_LEN(words_with_tls), words);
 }
 

@@ -838,6 +838,46 @@ def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, t
         assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.fixture
+def demanding(certs, tmp_path):
+    """Access to a server that wants a client's certificate, that certificate, and whom it saw."""
+    certificate, key = make_certificate_for(tmp_path, "sensor-7.example")
+    seen = []
+
+    class Demanding(SensorServiceServicer):
+        def SendSingleReading(self, request, context):
+            seen.append(context.auth_context()["x509_common_name"])
+            return Ack(message="Reading received.", accepted=1)
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    add_SensorServiceServicer_to_server(Demanding(), server)
+    credentials = grpc.ssl_server_credentials(
+        [((certs / "server.key").read_bytes(), (certs / "server.crt").read_bytes())],
+        certificate.read_bytes(), require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    server.start()
+    yield ["--server", f"127.0.0.1:{port}", "--ca", certs / "ca.crt"], (certificate, key), seen
+    server.stop(None).wait()
+
+
+def test_a_client_shows_its_certificate_to_who_asks_for_it(demanding, certs):
+    access, (certificate, key), seen = demanding
+    good(run("send", "attic", "20", *access, "--client-cert", certificate, "--client-key", key))
+    assert seen == [[b"sensor-7.example"]]
+    good(run("send", "attic", "20", *access, variables={
+        "THERMOGRAPH_CLIENT_CERT": str(certificate), "THERMOGRAPH_CLIENT_KEY": str(key)}))
+    assert len(seen) == 2
+    without = failed(run("send", "attic", "20", *access))
+    assert "UNAVAILABLE" in without and "--client-cert" in without
+    strange = failed(run("send", "attic", "20", *access, "--client-cert", certs / "server.crt",
+                         "--client-key", certs / "server.key"))
+    assert "UNAVAILABLE" in strange
+    assert "needs a certificate beside it" in failed(run("send", "attic", "20", *access, "--client-key", key))
+    assert "does not belong to the certificate" in failed(
+        run("send", "attic", "20", *access, "--client-cert", certificate, "--client-key", certs / "server.key"))
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize("text, words", [
     ("sever: x\n", ":1: there is no option 'sever'; did you mean 'server'?"),
     ("server: x\ntimeout: soon\n", ":2: timeout: 'soon' is no duration"),

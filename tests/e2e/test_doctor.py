@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`thermograph doctor`: each check with what is well and with what is not."""
+import concurrent.futures
 import json
+import re
 import socket
 import subprocess
+import time
 
 import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import program
 from certificates import make_dated_certificate, shown
 from observed import until
 from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond, tls_context, tls_credentials
+from thermograph.v1.thermograph_pb2 import ListSensorsResponse, Status, StoreStatus, Time
+from thermograph.v1.thermograph_pb2_grpc import ThermographServicer, add_ThermographServicer_to_server
 
 NOTHING_LISTENS = "http://127.0.0.1:1"
 SECRET = "geheim"
@@ -260,6 +266,45 @@ def test_a_token_file_that_others_can_read_is_a_warning_of_the_report(server, tm
     done = program.run("doctor", "--server", server.address, "--ca", server.ca, "--token-file", file)
     assert (done.returncode, done.stderr) == (0, ""), done
     assert done.stdout.count("can be read by every user here") == 1
+
+
+@pytest.fixture
+def status_of_another_clock():
+    """status_of_another_clock(s): access to a server whose clock is so many seconds ahead."""
+    servers = []
+
+    def begin(ahead_s):
+        class Ahead(ThermographServicer):
+            def ListSensors(self, request, context):
+                return ListSensorsResponse()
+
+            def GetStatus(self, request, context):
+                now = time.time() + ahead_s
+                return Status(version="0.1.0", now=Time(seconds=int(now), nanos=int(now % 1 * 1e9)),
+                              store=StoreStatus(readings=1, sensors=1))
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        add_ThermographServicer_to_server(Ahead(), server)
+        checks = health.HealthServicer()
+        checks.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        return ["--plaintext", "--server", f"127.0.0.1:{port}"]
+    yield begin
+    for server in servers:
+        server.stop(None).wait()
+
+
+@pytest.mark.parametrize("ahead_s, words", [(3600, "ahead of"), (-3600, "behind")])
+def test_a_clock_that_is_wrong_is_a_warning(status_of_another_clock, ahead_s, words):
+    checks = doctor(*status_of_another_clock(ahead_s))
+    check(checks, "server.clock", "warning", words, "this machine's", "timedatectl")
+    assert int(re.search(r"is (\d+) s ", checks["server.clock"][1]).group(1)) in range(3550, 3601)
+
+
+def test_a_clock_that_is_almost_right_is_fine(status_of_another_clock):
+    check(doctor(*status_of_another_clock(2)), "server.clock", "ok", "ms apart")
 
 
 # ---- files and ports ----
