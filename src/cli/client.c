@@ -47,6 +47,7 @@ const char *client_hint(const struct client *client, enum grpc_status status, co
     struct hint_situation situation = {
         .has_token = options_given(client->options, OPTION_TOKEN) ||
                      options_given(client->options, OPTION_TOKEN_FILE),
+        .has_certificate = options_given(client->options, OPTION_CLIENT_CERT),
     };
     struct err_text unused;
     int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);
@@ -132,7 +133,9 @@ static int read_token_file(const struct options *options, struct client_token *t
     FILE *file = fopen(name, "re");
     if (!file) {
         int r = -errno;
-        err_say(why, "%s: %s", name, strerror(-r));
+        err_say(why, "%s: %s%s", name, strerror(-r),
+                r == -ENOENT ? " (it holds what `thermograph token create' has printed)"
+                             : err_reading_remedy(r));
         return blame_file(options, OPTION_TOKEN_FILE, r, why);
     }
     warn_of_readers(file, name);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "cli/simulate.h"
 #include "cli/unary.h"
 #include "proto/message.h"
@@ -100,7 +101,7 @@ static void on_stream_status(struct grpc_client_call *call, enum grpc_status sta
         simulator_failed(simulator, status, text);
         return;
     }
-    printf("stream of %s: %s\n", output_readings(simulator->n_in_call).text,
+    printf("stream of %s: %s\n", counted(simulator->n_in_call, "reading", "readings").text,
            simulator->ack ? simulator->ack->message : "an answer without words");
     simulator->n_done += simulator->n_in_call;
     simulator_succeeded(simulator);

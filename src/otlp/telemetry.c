@@ -182,7 +182,7 @@ static void *run(void *user) {
 static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
                         enum otel_signal signal, struct err_text *why) {
     struct otlp_exporter_options options = {
-        .signal = signal, .timeout_ns = settings->timeout_ns, .changed = wake, .user = telemetry};
+        .signal = signal, .settings = settings, .changed = wake, .user = telemetry};
     int r = otlp_sender_new(&telemetry->loop, settings, signal, &options.sender, why);
     if (r)
         return r;

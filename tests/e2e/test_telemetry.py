@@ -328,8 +328,8 @@ def test_disabled_it_says_so_and_shows_no_page(start):
 
 
 @pytest.mark.parametrize("endpoint, words", [
-    ("http://127.0.0.1:{dead}", "connection refused"),
-    ("http://no-such-host.invalid:4317", "no such name"),
+    ("http://127.0.0.1:{dead}", "connection refused (is a Collector listening there? OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("http://no-such-host.invalid:4317", "no such name (is the name right?"),
 ])
 def test_an_endpoint_that_does_not_answer_is_said_once_and_harms_nobody(start, endpoint, words):
     server = start(variables={

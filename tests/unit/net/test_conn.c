@@ -532,7 +532,7 @@ static void test_a_certificate_of_an_unknown_ca_is_refused(void **state) {
     SSL_CTX_free(loopback->client_tls);
     const struct net_tls_client_options client = {.ca_file = loopback->certs.other_ca};
     assert_int_equal(net_tls_client_new(&client, &loopback->client_tls, &why), 0);
-    assert_connecting_fails(loopback, "signed by no CA that is trusted here (--ca names the file)");
+    assert_connecting_fails(loopback, "signed by no CA that is trusted here");
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it does not know the CA of our certificate");
     assert_handshake(&loopback->client, "CERTIFICATE_AUTHORITY_INVALID");
@@ -574,7 +574,7 @@ static void test_a_refused_connection_names_the_server(void **state) {
     loopback_connect_to(loopback, &target);
     loopback_until(loopback, loopback->client.n_closed);
     assert_says(loopback->client.why, "cannot connect to 127.0.0.1 port ");
-    assert_says(loopback->client.why, "is the server running there?");
+    assert_says(loopback->client.why, "connection refused");
 }
 
 static void test_every_address_of_a_name_is_tried(void **state) {
