@@ -37,7 +37,7 @@ struct instruments {
     struct otel_instrument *readings, *refused, *commit_duration, *commit_readings;
     struct otel_instrument *sensors, *kept, *memory, *memory_limit, *is_accepting, *batches;
     struct otel_instrument *disk, *disk_free, *journal_limit, *chunks, *open, *waiting, *last_sync;
-    struct otel_instrument *temperature;
+    struct otel_instrument *temperature, *last_reading;
 };
 
 struct collector_telemetry {
@@ -189,8 +189,14 @@ static void observe_figures(struct collector_telemetry *telemetry, struct otel_o
         observe_disk(telemetry, &figures.disk, out);
 }
 
-static void observe_temperatures(struct collector_telemetry *telemetry,
-                                 struct otel_observations *out) {
+static void observe_sensor(const struct instruments *instruments, const struct store_sensor *sensor,
+                           struct otel_observations *out) {
+    const struct otel_attribute id = otel_attribute("sensor.id", otel_text(sensor->sensor_id));
+    otel_observe_number(out, instruments->temperature, sensor->stats.latest, &id, 1);
+    otel_observe(out, instruments->last_reading, sensor->stats.last.seconds, &id, 1);
+}
+
+static void observe_sensors(struct collector_telemetry *telemetry, struct otel_observations *out) {
     CLEANUP(mem_freep)
     struct store_sensor *sensors =
         mem_new_array(struct store_sensor, COLLECTOR_MAX_MEASURED_SENSORS);
@@ -201,17 +207,13 @@ static void observe_temperatures(struct collector_telemetry *telemetry,
     struct store_page page = {.sensors = sensors, .max = COLLECTOR_MAX_MEASURED_SENSORS};
     if (!sensors || store_list(telemetry->options.store, &filter, &page))
         return;
-    for (size_t i = 0; i < page.n; i++) {
-        const struct otel_attribute id =
-            otel_attribute("sensor.id", otel_text(sensors[i].sensor_id));
-        otel_observe_number(out, telemetry->instruments.temperature, sensors[i].stats.latest, &id,
-                            1);
-    }
+    for (size_t i = 0; i < page.n; i++)
+        observe_sensor(&telemetry->instruments, &sensors[i], out);
 }
 
 static void observe(void *user, struct otel_observations *out) {
     observe_figures(user, out);
-    observe_temperatures(user, out);
+    observe_sensors(user, out);
 }
 
 /* ---- its life ---- */
@@ -267,6 +269,9 @@ static int make_observed(struct collector_telemetry *telemetry) {
                                                 "What the last sync took.")},
         {&all->temperature, OTEL_MEASURES_NUMBERS(OTEL_GAUGE, "sensor.temperature", "Cel",
                                                   "The latest temperature, by time.")},
+        {&all->last_reading,
+         OTEL_MEASURES_INTEGERS(OTEL_GAUGE, "sensor.last_reading.time", "s",
+                                "When the latest reading was taken, since 1970.")},
     };
     return otel_instruments_new(telemetry->options.meter, rows, ARRAY_LEN(rows));
 }

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import program
-from conftest import STUBS, need_peers
+from conftest import STUBS
 
 EXAMPLES = program.ROOT / "examples"
 BLOCK = re.compile(r"^```(sh|)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -120,28 +120,6 @@ def test_a_c_program_is_compiled_as_the_page_says(tmp_path):
     subprocess.run(["sh", "-ec", compile_it.replace("-o build/bakery", f"-o {tmp_path}/bakery")], check=True,
                    cwd=program.ROOT)
     assert 'span "bake"' in run_instrumented(tmp_path / "bakery", OTEL_TRACES_EXPORTER="console")
-
-
-# ---- the configurations ----
-
-def test_the_collector_takes_its_configuration():
-    need_peers("otelcol")
-    done = subprocess.run([program.PEERS / "otelcol", "validate", "--config", EXAMPLES / "collector.yaml"],
-                          text=True, capture_output=True, check=False, timeout=program.PATIENCE_S)
-    assert done.returncode == 0, done.stderr
-
-
-def test_prometheus_takes_its_configuration(promtool):
-    done = subprocess.run([promtool, "check", "config", EXAMPLES / "prometheus.yaml"], text=True,
-                          capture_output=True, check=False, timeout=program.PATIENCE_S)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_configurations_and_the_page_that_starts_them_name_the_same_ports():
-    collector = (EXAMPLES / "collector.yaml").read_text()
-    assert "endpoint: 127.0.0.1:14317" in collector and "endpoint: 127.0.0.1:8889" in collector
-    assert "--collector.otlp.grpc.host-port=127.0.0.1:14317 " in (program.ROOT / "docs/telemetry.md").read_text()
-    assert "'127.0.0.1:8889'" in (EXAMPLES / "prometheus.yaml").read_text()
 
 
 # ---- the page of grpcurl commands ----

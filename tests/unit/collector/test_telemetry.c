@@ -307,6 +307,7 @@ static void test_a_collection_tells_what_is(void **state) {
     assert_value(&bench, "store.batches.waiting", NULL, 0);
     assert_value(&bench, "sensor.temperature", "attic", 20.5);
     assert_value(&bench, "sensor.temperature", "cellar", 8.25);
+    assert_value(&bench, "sensor.last_reading.time", "attic", 100);
     assert_value(&bench, "store.disk.free", NULL, -1); /* it is not on a disk */
     close_bench(&bench);
 }
