@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of README.md, the tutorial and the how-to pages do what stands there: each is run, in order."""
+import re
+
+import pytest
+
+import program
+from conftest import need_peers
+from pages import Reader, steps_of
+
+README = program.ROOT / "README.md"
+TUTORIAL = program.ROOT / "docs/tutorial.md"
+
+# Commands that go on until Ctrl-C, and the terminal that a reader gives them.
+LASTING = {
+    "make run": "server",
+    "jaeger-all-in-one\n": "jaeger",
+}
+
+# Blocks that are not run here, by their first line, with the reason.
+NOT_RUN = {
+    "make generate_certs\ndocker compose": "needs Docker: make test-compose runs it",
+    "make deb": "needs root and makes a package: make test-package runs it",
+    "docker run": "needs an image from a registry; the block behind it is run in its place",
+    "make test": "this is run by it",
+}
+
+# Words of the README's table that need more than a server, or go on.
+TABLE_NOT_RUN = {
+    "thermograph serve": "the server that all others here ask is one",
+}
+
+
+@pytest.fixture
+def reader(tmp_path):
+    someone = Reader(tmp_path, LASTING)
+    yield someone
+    someone.leave()
+
+
+def is_run(commands):
+    return not any(commands.startswith(first) for first in NOT_RUN)
+
+
+def follow(reader, page):
+    for commands, expected in steps_of(page):
+        if is_run(commands):
+            reader.follow(commands, expected)
+
+
+def test_the_readmes_commands_work_from_top_to_bottom_and_those_of_its_table(reader):
+    follow(reader, README)
+    rows = re.findall(r"(?m)^\| [^|]+ \| `(thermograph [^`]+)`", README.read_text())
+    assert len(rows) > 10
+    for command in rows:
+        if not command.startswith(tuple(TABLE_NOT_RUN)):
+            reader.follow(command + "\n", None)
+
+
+def test_the_tutorial_works_from_top_to_bottom(reader):
+    need_peers("jaeger-all-in-one")
+    follow(reader, TUTORIAL)
+
+
+def test_every_verb_is_in_the_readmes_table():
+    verbs = re.findall(r"(?m)^  ([a-z]+) ", program.run("--help").stdout.split("First steps")[0])
+    told = re.findall(r"(?m)^\| [^|]+ \| `thermograph ([a-z]+)", README.read_text())
+    assert set(verbs) - set(told) == {"version"}
+    assert set(told) <= set(verbs)
+
+
+def test_no_exception_has_outlived_its_command():
+    text = "".join(commands for page in (README, TUTORIAL) for commands, _ in steps_of(page)) + README.read_text()
+    assert [words for words in (*LASTING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []
