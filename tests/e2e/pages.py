@@ -2,9 +2,9 @@
 """What a page shows, done as a reader would: each block of commands in order, its output compared.
 
 In a page a block marked `sh` holds commands, and the unmarked one behind it what they print, with `...` for whatever
-differs. A block whose first command lasts (the table LASTING) has a terminal of its own and is ended by Ctrl-C when
-another one takes that terminal, or at the page's end; what it prints is compared from its beginning. What is exported in
-one terminal holds in the same one only, as for a reader.
+differs. A block whose command lasts (test_pages.py: LASTING) has a terminal of its own and is ended by Ctrl-C when another
+one takes that terminal, before a block of ENDING, or at the page's end; what it prints is compared from its beginning. What
+is exported in one terminal holds in the same one only, as for a reader.
 
 Everything happens in a copy of the project, with the program that is built already. Ports that pages name are replaced by
 free ones, in commands and in outputs alike.
@@ -52,12 +52,14 @@ def steps_of(page):
 
 
 def pattern_of(expected):
-    """A regular expression for an output; what is `...` may be anything, spaces at ends of lines do not count."""
-    lines = [line.rstrip() for line in expected.strip("\n").split("\n")]
-    return ".*".join(map(re.escape, "\n".join(lines).split("...")))
+    """A regular expression for an output: a line of `...` is any lines or none, `...` in a line is anything."""
+    lines = tidy(expected).split("\n") if expected else []
+    return re.compile("".join("(?:.*\n)*?" if line == "..." else ".*".join(map(re.escape, line.split("..."))) + "\n"
+                              for line in lines))
 
 
 def tidy(text):
+    """Without spaces at the ends of lines, which nobody sees."""
     return "\n".join(line.rstrip() for line in text.strip("\n").split("\n"))
 
 
@@ -134,10 +136,11 @@ def as_a_terminal_would():
 class Reader:
     """Somebody who follows a page."""
 
-    def __init__(self, folder, lasting):
+    def __init__(self, folder, lasting, ending):
         self.folder = folder
         self.home = folder / "thermograph"
         self.lasting = lasting
+        self.ending = ending
         self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS)))))
         self.terminals = {}
         self.sessions = []
@@ -176,6 +179,7 @@ class Reader:
             if more.split()[0] not in text:
                 text = re.sub(rf"(?m)^(.*{re.escape(words)})(?= |$)", rf"\1 {more}", text)
         text = text.replace(PEERS, str(program.PEERS)).replace("build/run/data", "build/run/data-50051")
+        text = text.replace("0.0.0.0", "127.0.0.1")
         text = text.replace("sleep 6", "sleep 1")  # spans are sent after 200 ms here, not after 5 s
         return re.sub(r"\b(?:%s)\b" % "|".join(PORTS), lambda match: self.ports[match.group()], text)
 
@@ -187,23 +191,25 @@ class Reader:
     def follow(self, commands, expected):
         """Does one block and compares."""
         lasting = [name for words, name in self.lasting.items() if words in commands]
+        for name in [name for words, name in self.ending.items() if words in commands]:
+            self.terminal(name).press_ctrl_c()
         terminal = self.terminal(lasting[0] if lasting else "")
         terminal.press_ctrl_c()
         terminal.start(self.translate(commands))
-        wanted = re.compile(pattern_of(self.translate(expected or "")), re.DOTALL)
+        wanted = pattern_of(self.translate(expected or ""))
         if lasting:
             self.wait_for_beginning(commands, terminal, wanted)
             return
         status = terminal.running.wait(PATIENCE_S)
         printed = terminal.screen.text_to_the_end()
         assert status == 0, f"{commands}ends with status {status}:\n{printed}"
-        assert expected is None or wanted.fullmatch(printed), f"{commands}prints:\n{printed}"
+        assert expected is None or wanted.fullmatch(printed + "\n"), f"{commands}prints:\n{printed}"
 
     @staticmethod
     def wait_for_beginning(commands, terminal, wanted):
         def has_come():
             assert terminal.running.poll() is None, f"{commands}has ended:\n{terminal.screen.text()}"
-            return wanted.match(terminal.screen.text())
+            return wanted.match(terminal.screen.text() + "\n")
         wait_until(has_come, lambda: f"{commands}prints:\n{terminal.screen.text()}")
 
     def leave(self):

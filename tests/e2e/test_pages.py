@@ -10,11 +10,19 @@ from pages import Reader, steps_of
 
 README = program.ROOT / "README.md"
 TUTORIAL = program.ROOT / "docs/tutorial.md"
+HOW_TO = [program.ROOT / "docs/how-to" / name for name in ("own-certificates.md", "backup.md")]
 
 # Commands that go on until Ctrl-C, and the terminal that a reader gives them.
 LASTING = {
     "make run": "server",
+    "thermograph serve": "server",
     "jaeger-all-in-one\n": "jaeger",
+}
+
+# Before these the page tells the reader to press Ctrl-C in that terminal.
+ENDING = {
+    "cp -a readings": "server",
+    "mv readings": "server",
 }
 
 # Blocks that are not run here, by their first line, with the reason.
@@ -33,7 +41,7 @@ TABLE_NOT_RUN = {
 
 @pytest.fixture
 def reader(tmp_path):
-    someone = Reader(tmp_path, LASTING)
+    someone = Reader(tmp_path, LASTING, ENDING)
     yield someone
     someone.leave()
 
@@ -62,6 +70,11 @@ def test_the_tutorial_works_from_top_to_bottom(reader):
     follow(reader, TUTORIAL)
 
 
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
+def test_a_how_to_page_works_from_top_to_bottom(reader, page):
+    follow(reader, page)
+
+
 def test_every_verb_is_in_the_readmes_table():
     verbs = re.findall(r"(?m)^  ([a-z]+) ", program.run("--help").stdout.split("First steps")[0])
     told = re.findall(r"(?m)^\| [^|]+ \| `thermograph ([a-z]+)", README.read_text())
@@ -70,5 +83,5 @@ def test_every_verb_is_in_the_readmes_table():
 
 
 def test_no_exception_has_outlived_its_command():
-    text = "".join(commands for page in (README, TUTORIAL) for commands, _ in steps_of(page)) + README.read_text()
-    assert [words for words in (*LASTING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []
+    text = "".join(commands for page in (README, TUTORIAL, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
+    assert [words for words in (*LASTING, *ENDING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []
