@@ -82,6 +82,18 @@ def test_every_verb_is_in_the_readmes_table():
     assert set(told) <= set(verbs)
 
 
+def test_every_key_of_the_servers_configuration_is_told_of_with_its_default():
+    options = re.split(r"(?m)^ +(?:-\w, )?--(?=[a-z])", program.run("serve", "--help").stdout)[1:]
+    options = {text[:re.match("[a-z-]+", text).end()]: " ".join(text.split()) for text in options}
+    page = (program.ROOT / "docs/reference/configuration.md").read_text()
+    told = dict(re.findall(r"(?m)^\| `([a-z-]+)` \| ([^|]+) \|", page))
+    assert set(options) - {"config", "help", "usage"} == set(told)
+    defaults = {name: found.group(1) for name, text in options.items()
+                if (found := re.search(r"\(default: ([^\s;()]+)\)", text))}
+    assert len(defaults) > 5
+    assert {name: told[name] for name in defaults} == {name: f"`{value}`" for name, value in defaults.items()}
+
+
 def test_no_exception_has_outlived_its_command():
     text = "".join(commands for page in (README, TUTORIAL, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
     assert [words for words in (*LASTING, *ENDING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []
