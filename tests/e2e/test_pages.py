@@ -83,7 +83,7 @@ def test_every_verb_is_in_the_readmes_table():
 
 
 def test_every_key_of_the_servers_configuration_is_told_of_with_its_default():
-    options = re.split(r"(?m)^ +(?:-\w, )?--(?=[a-z])", program.run("serve", "--help").stdout)[1:]
+    options = re.split(r"(?m)^ {2,8}(?:-\w, )?--(?=[a-z])", program.run("serve", "--help").stdout)[1:]
     options = {text[:re.match("[a-z-]+", text).end()]: " ".join(text.split()) for text in options}
     page = (program.ROOT / "docs/reference/configuration.md").read_text()
     told = dict(re.findall(r"(?m)^\| `([a-z-]+)` \| ([^|]+) \|", page))
