@@ -36,7 +36,8 @@ static const double readings_bounds[] = {1, 10, 100, 1000, 10000, 100000, 100000
 struct instruments {
     struct otel_instrument *readings, *refused, *commit_duration, *commit_readings;
     struct otel_instrument *sensors, *kept, *memory, *memory_limit, *is_accepting, *batches;
-    struct otel_instrument *disk, *disk_free, *journal_limit, *chunks, *open, *waiting, *last_sync;
+    struct otel_instrument *disk, *disk_size, *disk_free, *journal_limit, *chunks, *open, *waiting;
+    struct otel_instrument *last_sync;
     struct otel_instrument *temperature, *last_reading;
 };
 
@@ -170,8 +171,10 @@ static void observe_disk(struct collector_telemetry *telemetry,
     observe_uint(out, instruments->waiting, disk->n_sealings_waiting);
     otel_observe_number(out, instruments->last_sync, (double)disk->last_sync_ns / (double)NS_PER_S,
                         NULL, 0);
-    if (telemetry->directory && statvfs(telemetry->directory, &space) == 0)
+    if (telemetry->directory && statvfs(telemetry->directory, &space) == 0) {
+        observe_uint(out, instruments->disk_size, (uint64_t)space.f_blocks * space.f_frsize);
         observe_uint(out, instruments->disk_free, (uint64_t)space.f_bavail * space.f_frsize);
+    }
 }
 
 static void observe_figures(struct collector_telemetry *telemetry, struct otel_observations *out) {
@@ -255,6 +258,8 @@ static int make_observed(struct collector_telemetry *telemetry) {
                                 "1 while the store takes readings, 0 once it has failed.")},
         {&all->disk, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.disk.usage", "By",
                                             "Bytes on disk, by file.")},
+        {&all->disk_size, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.disk.size", "By",
+                                                 "Size of the disk of the data.")},
         {&all->disk_free, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.disk.free", "By",
                                                  "Space left on the disk of the data.")},
         {&all->journal_limit, OTEL_MEASURES_INTEGERS(OTEL_UP_DOWN_COUNTER, "store.journal.limit",
