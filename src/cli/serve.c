@@ -12,6 +12,9 @@
  * SIGTERM and SIGINT: health says NOT_SERVING, running calls may finish for --drain-timeout, then
  * the store ends. SIGHUP and a change of the tokens' file read the tokens again. Whatever keeps the
  * server from starting is one line.
+ *
+ * Whoever started it (cli/service_manager.h) is told of each of these steps, and hears that it
+ * lives as long as the loop turns and the store's writer comes to look for work.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +29,7 @@
 #include "cli/client.h"
 #include "cli/libraries.h"
 #include "cli/serve_telemetry.h"
+#include "cli/service_manager.h"
 #include "cli/verb.h"
 #include "collector/collector.h"
 #include "grpc/health.h"
@@ -73,6 +77,8 @@ struct serve {
     bool is_watching; /* the two that follow */
     struct signals signals;
     uv_fs_poll_t tokens_watch;
+    struct service_manager manager;
+    uint64_t n_writer_looks; /* when the manager was last told that we live */
 };
 
 /* ---- the parts ---- */
@@ -101,6 +107,7 @@ static void on_store_failed(void *user, const char *words) {
     struct serve *serve = user;
     log_error("%s", words);
     serve->has_store_failed = true;
+    service_manager_tell(&serve->manager, "STATUS=readings are refused: %s", words);
     if (serve->health)
         grpc_health_set(serve->health, false);
 }
@@ -265,6 +272,7 @@ static void unwatch_world(struct serve *serve) {
         return;
     serve->is_watching = false;
     signals_close(&serve->signals);
+    service_manager_unwatch(&serve->manager);
     uv_close((uv_handle_t *)&serve->tokens_watch, NULL);
 }
 
@@ -287,6 +295,7 @@ static void serve_close(struct serve *serve) {
     if (serve->has_loop)
         net_loop_fini(&serve->loop);
     serve_telemetry_close(&serve->telemetry);
+    service_manager_fini(&serve->manager);
 }
 
 /* ---- while it serves ---- */
@@ -308,6 +317,14 @@ static void reload_tokens(struct serve *serve) {
     else
         log_info("tokens read again from %s", serve->settings.tokens);
     warn_of_no_tokens(serve);
+}
+
+static void on_hang_up(struct serve *serve) {
+    if (serve->state != SERVE_SERVING)
+        return; /* to say READY=1 would take the end back */
+    service_manager_tell_reloading(&serve->manager);
+    reload_tokens(serve);
+    service_manager_tell(&serve->manager, "READY=1");
 }
 
 /* check: parameters: libuv's callback */
@@ -332,6 +349,7 @@ static void serve_stop(struct serve *serve) {
         return;
     }
     serve->state = SERVE_DRAINING;
+    service_manager_tell(&serve->manager, "STOPPING=1\nSTATUS=stopping: running calls may finish");
     log_info("stopping; running calls may finish for %llu s (a second signal stops at once)",
              (unsigned long long)(serve->settings.drain_timeout_ns / NS_PER_S));
     grpc_health_stop(serve->health);
@@ -341,7 +359,7 @@ static void serve_stop(struct serve *serve) {
 static void on_signal(void *user, int number) {
     struct serve *serve = user;
     if (number == SIGHUP)
-        reload_tokens(serve);
+        on_hang_up(serve);
     else
         serve_stop(serve);
 }
@@ -360,6 +378,23 @@ static int watch_world(struct serve *serve, struct err_text *why) {
                          TOKENS_WATCH_MS);
     serve->is_watching = true;
     return 0;
+}
+
+/* ---- who started it ---- */
+
+/* Without one that can be told the server is as good. */
+static void open_manager(struct service_manager *manager) {
+    struct err_text why;
+    if (service_manager_init(manager, &why))
+        log_warn("no service manager is told anything: %s", why.text);
+}
+
+/* A commit that lasts from one look to the next is a disk that does not answer. */
+static bool is_alive(void *user) {
+    struct serve *serve = user;
+    uint64_t before = serve->n_writer_looks;
+    serve->n_writer_looks = store_wake_writer(serve->store);
+    return serve->n_writer_looks != before;
 }
 
 /* ---- what it says of itself ---- */
@@ -422,6 +457,14 @@ static void say_serving(const struct serve *serve) {
                  format_address(&settings->admin, admin_port(serve->admin)).text);
 }
 
+static void tell_ready(struct serve *serve) {
+    char addresses[1024];
+    format_addresses(serve, addresses, sizeof(addresses));
+    service_manager_tell(&serve->manager, "READY=1\nSTATUS=serving on %s", addresses);
+    serve->n_writer_looks = store_wake_writer(serve->store);
+    service_manager_watch(&serve->manager, &serve->loop.uv, is_alive, serve);
+}
+
 /* ---- the verb ---- */
 
 static int run_server(struct serve *serve, struct err_text *why) {
@@ -439,6 +482,7 @@ static int run_server(struct serve *serve, struct err_text *why) {
     if (serve->has_store_failed)
         grpc_health_set(serve->health, false);
     say_serving(serve);
+    tell_ready(serve);
     net_loop_run(&serve->loop);
     return 0;
 }
@@ -448,13 +492,16 @@ static int run(const struct options *options) {
     struct err_text why;
     if (serve_settings_read(options, &serve.settings, &why))
         return say_usage(options, &why);
+    open_manager(&serve.manager);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit (ulimit -f) is a full disk, not the end */
     int r = serve_telemetry_open(&serve.telemetry, &serve.settings, options, &why);
     say_libraries(); /* now the line is a record too */
     if (r == 0)
         r = run_server(&serve, &why);
-    if (r)
+    if (r) {
         log_error("%s", why.text);
+        service_manager_tell(&serve.manager, "STATUS=not started: %s", why.text);
+    }
     serve_close(&serve);
     if (r == 0)
         log_info("stopped");

@@ -31,6 +31,7 @@ struct store {
     _Atomic bool is_running; /* from here on `ports` is fixed, for any thread that sees it */
     _Atomic bool is_stopping;
     _Atomic uint64_t n_refused;
+    _Atomic uint64_t n_looks;   /* of the writer, for work */
     struct store_batch **group; /* the writer's: room for all batches of all ports */
     size_t *group_sizes;        /* how many of them each port gave */
 };
@@ -97,6 +98,7 @@ static void commit_ended(struct store *store, struct store_commit *commit) {
 /* Commits what waits in the ports. False if nothing did. */
 static bool store_commit_group(struct store *store) {
     size_t n = 0, i = 0;
+    store->n_looks++;
     LIST_FOR_EACH (node, &store->ports) {
         struct store_port *port = CONTAINER_OF(node, struct store_port, link);
         store->group_sizes[i] = port_take(port, store->group + n);
@@ -153,6 +155,11 @@ void store_stop(struct store *store) {
     bell_ring(&store->bell);
     pthread_join(store->writer, NULL);
     store->is_running = false;
+}
+
+uint64_t store_wake_writer(struct store *store) {
+    bell_ring(&store->bell);
+    return store->n_looks;
 }
 
 void store_free(struct store *store) {

@@ -93,6 +93,13 @@ MUST_USE int store_start(struct store *store);
  */
 void store_stop(struct store *store);
 
+/*
+ * Lets the writer thread look for work once more, and says how often it has looked so far: when the
+ * number is still the same some time after, the thread is stuck, as in a disk that does not answer.
+ * Any thread, while it runs.
+ */
+uint64_t store_wake_writer(struct store *store);
+
 /* After store_stop() and after all ports are closed. Frees the backend too. NULL is fine. */
 void store_free(struct store *store);
 

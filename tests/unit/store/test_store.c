@@ -7,6 +7,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -127,6 +128,34 @@ static void test_readings_are_settled_when_they_are_kept(void **state) {
     assert_int_equal(call->sum.refused, 0);
     assert_int_equal(call->writer.n_pending, 0);
     assert_int_equal(n_kept(bench), 10);
+    bench_free(bench);
+}
+
+static void test_a_writer_that_is_woken_looks_for_work(void **state) {
+    (void)state;
+    struct bench *bench = bench_new(0);
+    uint64_t n_looks = store_wake_writer(bench->store);
+    while (store_wake_writer(bench->store) == n_looks)
+        sched_yield();
+    bench_free(bench);
+}
+
+static void test_a_writer_that_is_stuck_in_a_commit_looks_no_more(void **state) {
+    (void)state;
+    struct bench *bench = bench_new(0);
+    gate_backend_close(bench->gate);
+    assert_int_equal(call_append(&bench->calls[0]), 0);
+    store_port_flush(bench->port);
+    gate_backend_wait_until_held(bench->gate);
+    uint64_t n_looks = store_wake_writer(bench->store);
+    for (int i = 0; i < 1000; i++) {
+        sched_yield();
+        assert_int_equal(store_wake_writer(bench->store), n_looks);
+    }
+    gate_backend_open(bench->gate);
+    while (store_wake_writer(bench->store) == n_looks)
+        sched_yield();
+    bench_settle(bench);
     bench_free(bench);
 }
 
@@ -537,6 +566,8 @@ static void test_several_workers_lose_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readings_are_settled_when_they_are_kept),
+        cmocka_unit_test(test_a_writer_that_is_woken_looks_for_work),
+        cmocka_unit_test(test_a_writer_that_is_stuck_in_a_commit_looks_no_more),
         cmocka_unit_test(test_turn_after_turn_no_wake_is_lost),
         cmocka_unit_test(test_interleaved_calls_are_told_in_order_of_their_runs),
         cmocka_unit_test(test_a_call_may_append_again_when_it_is_told),
