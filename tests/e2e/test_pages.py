@@ -30,7 +30,7 @@ NOT_RUN = {
     "make generate_certs\ndocker compose": "needs Docker: make test-compose runs it",
     "make deb": "needs root and makes a package: make test-package runs it",
     "docker run": "needs an image from a registry; the block behind it is run in its place",
-    "make test": "this is run by it",
+    "make test": "this is run by `make test`, and .ci/run runs `make check`; `make bench` takes half an hour",
 }
 
 # Words of the README's table that need more than a server, or go on.
