@@ -107,15 +107,17 @@ class Terminal:
         self.reader = reader
         self.state = reader.folder / f".state-{name}"
         self.state.write_text("")
+        self.script = reader.folder / f".block-{name}"
         self.running = self.screen = None
 
     def start(self, commands):
         """Begins a block on a clean screen."""
         keep = f"keep() {{ {{ export -p; printf 'cd %q\\n' \"$PWD\"; }} >'{self.state}'; printf '{END}'; }}; trap keep EXIT"
-        script = f". '{self.state}'\n{keep}\nset -e\n{commands}\n"
+        # In a file: as an argument it would be in the list of processes, where commands look for others.
+        self.script.write_text(f". '{self.state}'\n{keep}\nset -e\n{commands}\n")
         self.screen = Screen()
         self.running = subprocess.Popen(
-            ["bash", "-c", script], cwd=self.reader.home, env=self.reader.environment, stdin=subprocess.DEVNULL,
+            ["bash", self.script], cwd=self.reader.home, env=self.reader.environment, stdin=subprocess.DEVNULL,
             stdout=self.screen.theirs, stderr=self.screen.theirs, start_new_session=True,
             preexec_fn=as_a_terminal_would)
         os.close(self.screen.theirs)
