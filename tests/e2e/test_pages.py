@@ -94,6 +94,21 @@ def test_every_key_of_the_servers_configuration_is_told_of_with_its_default():
     assert {name: told[name] for name in defaults} == {name: f"`{value}`" for name, value in defaults.items()}
 
 
+def test_the_configuration_file_that_is_shown_is_one_and_bad_ones_are_refused_in_the_words_that_are_shown(tmp_path):
+    page = (program.ROOT / "docs/reference/configuration.md").read_text()
+    shown = re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1)
+    file = tmp_path / "thermograph.yaml"
+    file.write_text(re.sub(r"/(?:etc|var/lib)/", f"{tmp_path}/none/", shown))
+    done = program.run("serve", "--config", file)
+    assert (done.returncode, "cannot read the certificate" in done.stderr) == (1, True), done.stderr
+    bad = {"lisen: x\n": "thermograph.yaml:1: ", "data: none\nallow-anyone: true\nmemory-limit: lots\n": "thermograph.yaml:3: "}
+    for text, place in bad.items():
+        file.write_text(text)
+        done = program.run("serve", "--config", file.name, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"thermograph: serve: {place}" in done.stderr and done.stderr in page, done.stderr
+
+
 def test_no_exception_has_outlived_its_command():
     text = "".join(commands for page in (README, TUTORIAL, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
     assert [words for words in (*LASTING, *ENDING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []
