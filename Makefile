@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
 program := build/thermograph
 
-.PHONY: all examples run test test-long check bench generate_certs install clean help packages test-packages
+.PHONY: all examples run test test-compose test-long check bench generate_certs install clean help packages test-packages
 
 all: $(program)
 
@@ -43,9 +43,14 @@ run: packages
 test: test-packages
 	@tests/run
 
+# The whole system in containers; with no Docker engine there, root is needed to start one.
+test-compose:
+	@tests/compose/run
+
 test-long: test-packages
 	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
 	@tests/run grafana
+	@tests/compose/run
 
 check: test-packages
 	@tools/check
@@ -71,10 +76,12 @@ help:
 	@echo "make examples        build build/examples/instrumented: a C program that uses the OpenTelemetry SDK"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
-	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer; Grafana)"
+	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for"
+	@echo "                     longer; Grafana, containers, the package)"
+	@echo "make test-compose    the whole system in containers (compose.yaml)"
 	@echo "make check           style, layers, warnings"
-	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\","
-	@echo "                     RENEW=1 if there are some already"
+	@echo "make generate_certs  certificates in certs/, and what compose.yaml needs: secrets/, .env;"
+	@echo "                     more names: NAMES=\"a.example.org 10.0.0.5\", RENEW=1 if there are some already"
 	@echo "make bench           the same load on this server and on others; quick: ROUNDS=1 DURATION=2s ONLY=unary"
 	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given"
 	@echo "make clean           remove what was built; certs/ stays"

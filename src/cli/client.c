@@ -280,12 +280,14 @@ int client_start(struct client *client, struct err_text *why) {
     return r;
 }
 
-int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
+static int open_client(struct client *client, const struct options *options, uint64_t timeout_ns,
+                       bool is_watched) {
     struct err_text why;
     int r = client_read(client, options, timeout_ns, &why);
     if (r)
         return say_unusable(options, r, &why);
-    r = start_telemetry(client, &why);
+    if (is_watched)
+        r = start_telemetry(client, &why);
     if (r)
         release(client);
     else
@@ -294,6 +296,15 @@ int client_open(struct client *client, const struct options *options, uint64_t t
         return EXIT_OK;
     say_failure(options, "%s", why.text);
     return EXIT_FAILED;
+}
+
+int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
+    return open_client(client, options, timeout_ns, true);
+}
+
+int client_open_unwatched(struct client *client, const struct options *options,
+                          uint64_t timeout_ns) {
+    return open_client(client, options, timeout_ns, false);
 }
 
 /* ---- running ---- */

@@ -51,6 +51,13 @@ struct client {
 MUST_USE int client_open(struct client *client, const struct options *options, uint64_t timeout_ns);
 
 /*
+ * The same for calls that are not telemetry: what asks every few seconds, each time as a program of
+ * its own, would be most of what there is to see.
+ */
+MUST_USE int client_open_unwatched(struct client *client, const struct options *options,
+                                   uint64_t timeout_ns);
+
+/*
  * The two halves of client_open() for who says itself what is wrong: what the options say, and what
  * is made of it. Its calls are not telemetry. 0 or a negated errno with words; -EINVAL from the
  * first is wrong usage. After a failure there is nothing to free.
