@@ -193,7 +193,7 @@ static void step_print(struct bench *bench) {
         return;
     }
     fflush(stdout);
-    say_failure(bench->client.options, "%s acknowledged, but the server holds %llu",
+    say_failure(bench->client.options, "%s acknowledged, but the server holds %llu of them",
                 counted(result->n_kept, "reading was", "readings were").text,
                 (unsigned long long)result->n_held);
     client_finish(&bench->client, EXIT_FAILED);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,6 +22,9 @@
 #include "net/tls.h"
 
 #define DEFAULT_PORT 50051
+
+/* What a connection's last bytes may take. */
+#define END_PATIENCE_MS 1000
 
 /* ---- words ---- */
 
@@ -219,12 +223,22 @@ static void on_signal(void *user, int number) {
         client_finish(client, EXIT_INTERRUPTED);
 }
 
+/* All else is closed, or closes. */
+static void end_loop(struct client *client) {
+    uv_close((uv_handle_t *)&client->end, NULL);
+    net_loop_run(&client->loop);
+    net_loop_fini(&client->loop);
+}
+
 /* 0 or a negated errno. */
 static int start_loop(struct client *client) {
     static const int signals[] = {SIGINT, SIGTERM, 0};
     int r = net_loop_init(&client->loop, on_turn_ended, client);
     if (r)
         return r;
+    uv_timer_init(&client->loop.uv, &client->end);
+    client->end.data = client;
+    uv_unref((uv_handle_t *)&client->end);
     r = grpc_channel_new(&client->loop, &client->access, &client->channel);
     if (r == 0)
         r = signals_watch(&client->signals, &client->loop.uv, signals, on_signal, client);
@@ -233,8 +247,7 @@ static int start_loop(struct client *client) {
     if (client->channel)
         grpc_channel_close(STEAL(client->channel));
     net_loop_close(&client->loop);
-    net_loop_run(&client->loop);
-    net_loop_fini(&client->loop);
+    end_loop(client);
     return r;
 }
 
@@ -243,6 +256,14 @@ static void release(struct client *client) {
     SSL_CTX_free(client->access.tls);
     otlp_grpc_client_free(client->calls);
     telemetry_close(&client->telemetry);
+}
+
+/* By _exit(2): exit(3) comes to a destructor of libuv, which waits for the resolver. */
+static void leave(struct client *client) {
+    int exit_status = finish_output(client->options, client->exit_status);
+    release(client);
+    fflush(NULL);
+    _exit(exit_status);
 }
 
 /* 0 or a negated errno with words. */
@@ -266,6 +287,7 @@ int client_read(struct client *client, const struct options *options, uint64_t t
     client->options = options;
     client->timeout_ns = timeout_ns;
     client->access = (struct grpc_channel_options){0};
+    client->may_leave = false;
     client->telemetry = (struct telemetry){0};
     client->calls = NULL;
     return read_settings(client, why);
@@ -286,6 +308,7 @@ static int open_client(struct client *client, const struct options *options, uin
     int r = client_read(client, options, timeout_ns, &why);
     if (r)
         return say_unusable(options, r, &why);
+    client->may_leave = true;
     if (is_watched)
         r = start_telemetry(client, &why);
     if (r)
@@ -330,6 +353,10 @@ int client_send_reading(struct grpc_client_call *call, const struct reading *rea
     return 0;
 }
 
+static void on_end(uv_timer_t *end) {
+    uv_stop(end->loop);
+}
+
 void client_finish(struct client *client, int exit_status) {
     if (client->is_finished)
         return;
@@ -340,11 +367,15 @@ void client_finish(struct client *client, int exit_status) {
     grpc_channel_close(STEAL(client->channel));
     signals_close(&client->signals);
     net_loop_close(&client->loop);
+    if (client->may_leave)
+        uv_timer_start(&client->end, on_end, END_PATIENCE_MS, 0);
 }
 
 int client_run(struct client *client) {
     net_loop_run(&client->loop);
-    net_loop_fini(&client->loop);
+    if (uv_loop_alive(&client->loop.uv))
+        leave(client);
+    end_loop(client);
     int exit_status = finish_output(client->options, client->exit_status);
     release(client); /* may wait for a receiver of telemetry: nobody who reads us is to wait too */
     return exit_status;

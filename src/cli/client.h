@@ -40,6 +40,8 @@ struct client {
     bool is_finished;
     int exit_status;
     struct signals signals;
+    bool may_leave; /* the program ends with it */
+    uv_timer_t end; /* after client_finish(): when it is no longer waited for */
     struct telemetry telemetry;
     struct otlp_grpc_client *calls; /* NULL: nobody watches */
 };
@@ -66,7 +68,10 @@ MUST_USE int client_read(struct client *client, const struct options *options, u
                          struct err_text *why);
 MUST_USE int client_start(struct client *client, struct err_text *why);
 
-/* Runs until client_finish() and frees all. Returns the exit status. */
+/*
+ * Runs until client_finish() and frees all. Returns the exit status. With a client of client_open()
+ * the program may end here: a name that is being looked up cannot be taken back from the resolver.
+ */
 MUST_USE int client_run(struct client *client);
 
 /* Starts a call with the client's timeout. What goes wrong is said and finishes the client. 0 or

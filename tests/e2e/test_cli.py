@@ -838,6 +838,23 @@ def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, t
         assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.skipif("asan" in BIN or "tsan" in BIN, reason="sanitizers want to be the first library")
+def test_a_resolver_that_hangs_is_not_waited_for(tmp_path):
+    (tmp_path / "hang.c").write_text("""
+        #include <netdb.h>
+        #include <unistd.h>
+        int getaddrinfo(const char *n, const char *s, const struct addrinfo *h, struct addrinfo **f) {
+            sleep(60);
+            return EAI_AGAIN;
+        }""")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "hang.so", tmp_path / "hang.c"], check=True)
+    started = time.monotonic()
+    done = run("send", "attic", "20", "--server", "somewhere:1", "--plaintext", "--timeout", "500ms",
+               variables={"LD_PRELOAD": str(tmp_path / "hang.so")})
+    assert "DEADLINE_EXCEEDED" in failed(done)
+    assert time.monotonic() - started < 20
+
+
 @pytest.fixture
 def demanding(certs, tmp_path):
     """Access to a server that wants a client's certificate, that certificate, and whom it saw."""

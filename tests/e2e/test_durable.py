@@ -251,7 +251,7 @@ def test_a_journal_that_is_damaged_is_named_and_the_rest_is_there(open_server, d
     image[4096 + 1000] ^= 1
     journal.write_bytes(image)
     server, sensors = open_server(data)
-    line = server.wait_for("ERROR the journal is damaged in 1 places.* First: (.*)").group(1)
+    line = server.wait_for("ERROR the journal is damaged in 1 place; .* First: (.*)").group(1)
     assert line.startswith(f"{journal.name} is damaged: ")
     there = history(sensors)
     assert len(there) == len(sent) - 1 and all(each in sent for each in there)
