@@ -49,6 +49,7 @@ test-compose:
 
 test-long: test-packages
 	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
+	@tests/run grafana
 	@tests/compose/run
 
 check: test-packages
@@ -75,7 +76,7 @@ help:
 	@echo "make examples        build build/examples/instrumented: a C program that uses the OpenTelemetry SDK"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
-	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer)"
+	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer; Grafana)"
 	@echo "make test-compose    the whole system in containers (compose.yaml); make test-long does that, too"
 	@echo "make check           style, layers, warnings"
 	@echo "make generate_certs  certificates in certs/, and what compose.yaml needs: secrets/, .env;"

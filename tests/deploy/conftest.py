@@ -10,20 +10,36 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/deploy")]
 
+import deployed as system  # noqa: E402
+import observed  # noqa: E402
 import program  # noqa: E402
+
+
+def need_peers(*names):
+    missing = [name for name in names if not (program.PEERS / name).exists()]
+    if missing:
+        pytest.skip(f"missing (tools/install-peers {' '.join(missing)})")
 
 
 @pytest.fixture(scope="session")
 def peer():
-    """peer("promtool", ...) runs a program of others to its end, which has to be a good one, and gives what it said."""
+    """peer("promtool", ...) runs a program of others, which has to end well, and gives what it said."""
     def run(name, *arguments, cwd=ROOT):
-        file = program.PEERS / name
-        if not file.exists():
-            pytest.skip(f"missing (tools/install-peers {name})")
-        done = subprocess.run([file, *map(str, arguments)], text=True, capture_output=True, check=False, cwd=cwd,
-                              timeout=program.PATIENCE_S)
+        need_peers(name)
+        done = subprocess.run([program.PEERS / name, *map(str, arguments)], text=True, capture_output=True,
+                              check=False, cwd=cwd, timeout=program.PATIENCE_S)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
     return run
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory):
+    """The whole system, for all tests."""
+    need_peers(*observed.NAMES)
+    running = system.Deployed(tmp_path_factory.mktemp("deployed"),
+                              system.make_certificates(tmp_path_factory.mktemp("certs")))
+    yield running
+    running.stop()

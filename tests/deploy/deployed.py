@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 import program
-from observed import Observed, Peer, free_ports
+from observed import Observed, Peer
 
 KINDS = ("unary", "client-stream", "server-stream", "chat")
 DEPLOY = program.ROOT / "deploy"
@@ -24,22 +24,26 @@ class Deployed(Observed):
     """As the name says; `server` and `clients` are what is watched."""
 
     def __init__(self, folder, certs):
-        [self.own] = free_ports(1)  # the Collector's page about itself
         self.clients = []
         super().__init__(folder)
         self.start_server(certs)
         self.start_clients()
 
+    @property
+    def own_page(self):
+        """The port of the Collector's page about itself."""
+        return self.spare[-1]
+
     def start_collector(self):
         config = self.folder / "collector.yaml"
         config.write_text(with_ports((DEPLOY / "collector/config.yaml").read_text(), {
-            4317: self.grpc, 4318: self.http, 13133: self.health, 8889: self.page, 8888: self.own}))
+            4317: self.grpc, 4318: self.http, 13133: self.health, 8889: self.page, 8888: self.own_page}))
         self.peers["collector"] = Peer(self.folder, "otelcol", "--config", config, variables={
             "COLLECTOR_JAEGER": f"127.0.0.1:{self.jaeger_otlp}", "COLLECTOR_LOGS": str(self.folder / "logs")})
 
     def start_prometheus(self):
         text = with_ports((DEPLOY / "prometheus/local.yaml").read_text(),
-                          {8889: self.page, 8888: self.own, 9090: self.prometheus})
+                          {8889: self.page, 8888: self.own_page, 9090: self.prometheus})
         text = text.replace("_interval: 10s", "_interval: 1s")
         config = self.folder / "prometheus.yaml"
         config.write_text(text.replace("rules/", f"{DEPLOY}/prometheus/rules/"))
@@ -63,7 +67,8 @@ class Deployed(Observed):
                 variables=self.variables_of(f"grpc-client-{kind}")))
 
     def variables_of(self, instance):
-        return self.variables() | {"OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance}"}
+        return self.variables() | {
+            "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance},host.name=host-of-{instance}"}
 
     def stop(self):
         for each in (*self.clients, self.server):

@@ -121,7 +121,7 @@ class Observed:
     def __init__(self, folder):
         self.folder = folder
         (self.grpc, self.http, self.health, self.page, self.jaeger_otlp, self.jaeger,
-         self.prometheus, *self.spare) = free_ports(12)
+         self.prometheus, *self.spare) = free_ports(13)
         self.peers = {}
         self.start_jaeger()
         self.start_collector()
