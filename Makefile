@@ -65,7 +65,7 @@ generate_certs:
 # The file list that meson installs from is written anew only with build.ninja.
 install: $(program)
 	meson configure build -Dprefix=$(PREFIX)
-	@ninja -C build --quiet build.ninja
+	@ninja -C build --quiet build.ninja installed
 	meson install -C build --no-rebuild
 
 clean:

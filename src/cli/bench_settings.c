@@ -17,23 +17,20 @@
 
 #define MAX_READINGS_PER_STREAM 100000000
 
-static const char *const kinds[] = {"unary", "client-stream", "server-stream", "chat", NULL};
-static const char *const ways[] = {"statistics", "total", "none", NULL};
-
 const char *bench_kind_name(enum bench_kind kind) {
-    return kinds[kind];
+    return option_info(OPTION_KIND)->choices[kind];
 }
 
 const char *bench_verify_name(enum bench_verify_how how) {
-    return ways[how];
+    return option_info(OPTION_VERIFY)->choices[how];
 }
 
 static int read_choices(const struct options *options, struct bench_settings *settings,
                         struct err_text *why) {
     unsigned kind = BENCH_UNARY, how = BENCH_VERIFY_STATISTICS;
-    int r = options_choice(options, OPTION_KIND, kinds, &kind, why);
+    int r = options_choice(options, OPTION_KIND, &kind, why);
     if (r == 0)
-        r = options_choice(options, OPTION_VERIFY, ways, &how, why);
+        r = options_choice(options, OPTION_VERIFY, &how, why);
     settings->kind = (enum bench_kind)kind;
     settings->verify = (enum bench_verify_how)how;
     return r;

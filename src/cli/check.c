@@ -59,7 +59,7 @@ static int run_offline(const struct options *options) {
     struct check_report report;
     struct err_text why;
     unsigned format = OUTPUT_TABLE;
-    if (options_choice(options, OPTION_OUTPUT, output_formats, &format, &why))
+    if (options_choice(options, OPTION_OUTPUT, &format, &why))
         return say_usage(options, &why);
     if (!options->arguments[0][0]) {
         err_say(&why, "DIR is empty: give the directory of a server that does not run");

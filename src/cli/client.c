@@ -185,7 +185,7 @@ static int read_settings(struct client *client, struct err_text *why) {
     if (r == 0)
         r = options_duration(options, OPTION_TIMEOUT, &client->timeout_ns, why);
     if (r == 0)
-        r = options_choice(options, OPTION_OUTPUT, output_formats, &format, why);
+        r = options_choice(options, OPTION_OUTPUT, &format, why);
     if (r == 0)
         r = choose_token(options, &client->token, &access->token, why);
     client->format = (enum output_format)format;

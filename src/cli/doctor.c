@@ -30,7 +30,7 @@ static bool is_server_wanted(const struct options *options) {
 static int read_options(const struct options *options, enum output_format *format,
                         struct err_text *why) {
     unsigned chosen = OUTPUT_TABLE;
-    int r = options_choice(options, OPTION_OUTPUT, output_formats, &chosen, why);
+    int r = options_choice(options, OPTION_OUTPUT, &chosen, why);
     *format = (enum output_format)chosen;
     return r ? r : doctor_files_check_options(options, why);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One program, many verbs: the table below, and a file for each. Options are options.c, what the
- * verbs that call a server share is client.c.
- *
- * To add a verb: its file with a `const struct verb`, a line in verb.h, a line here.
+ * One program, many verbs: the table is verbs.c, and each has a file. Options are options.c, what
+ * the verbs that call a server share is client.c.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,28 +9,30 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/help.h"
 #include "cli/nearest.h"
 #include "cli/verb.h"
-
-static const struct verb *const verbs[] = {
-    &verb_serve,    &verb_send,    &verb_stream, &verb_get,     &verb_chat,
-    &verb_stats,    &verb_sensors, &verb_health, &verb_check,   &verb_doctor,
-    &verb_simulate, &verb_bench,   &verb_token,  &verb_version,
-};
 
 static const char *verb_name(size_t i) {
     return verbs[i]->name;
 }
 
+static size_t n_verbs(void) {
+    size_t n = 0;
+    while (verbs[n])
+        n++;
+    return n;
+}
+
 static const struct verb *find_verb(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(verbs[i]->name, name) == 0)
-            return verbs[i];
-    return NULL;
+    size_t i = 0;
+    while (verbs[i] && strcmp(verbs[i]->name, name) != 0)
+        i++;
+    return verbs[i];
 }
 
 static int say_unknown(const char *name) {
-    const char *near = nearest_name(name, verb_name, ARRAY_LEN(verbs));
+    const char *near = nearest_name(name, verb_name, n_verbs());
     fprintf(stderr, "thermograph: there is no verb '%s'", name);
     if (near)
         fprintf(stderr, "; did you mean '%s'?\n", near);
@@ -41,28 +41,12 @@ static int say_unknown(const char *name) {
     return EXIT_USAGE;
 }
 
-static void print_help(FILE *out) {
-    fputs("Usage: thermograph VERB [OPTION...]\n"
-          "Collect temperature readings from sensors over gRPC, keep them, ask about them.\n\n",
-          out);
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        fprintf(out, "  %-10s%s\n", verbs[i]->name, verbs[i]->summary);
-    fputs("\n`thermograph VERB --help' tells all about one verb.\n\n"
-          "First steps:\n"
-          "  thermograph serve --data readings --allow-anyone\n"
-          "  thermograph send kitchen 21.5 --plaintext\n"
-          "  thermograph get kitchen --plaintext\n",
-          out);
-}
-
 /* 0, or -EINVAL with words. */
 static int start_log(const struct options *options, struct err_text *why) {
-    static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-    static const char *const formats[] = {"text", "json", NULL};
     unsigned level = LOG_INFO, format = LOG_TEXT;
-    int r = options_choice(options, OPTION_LOG_LEVEL, levels, &level, why);
+    int r = options_choice(options, OPTION_LOG_LEVEL, &level, why);
     if (r == 0)
-        r = options_choice(options, OPTION_LOG_FORMAT, formats, &format, why);
+        r = options_choice(options, OPTION_LOG_FORMAT, &format, why);
     if (r == 0)
         log_configure((enum log_level)level, (enum log_format)format);
     return r;
@@ -114,13 +98,13 @@ int main(int argc, char **argv) {
     bool asks_for_help =
         strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
     if (*name == '\0') {
-        print_help(stderr);
+        help_print(stderr);
         return EXIT_USAGE;
     }
     if (asks_for_help && argc > 2)
         return run_help(argv[2]);
     if (asks_for_help) {
-        print_help(stdout);
+        help_print(stdout);
         return finish_text();
     }
     if (strcmp(name, "--version") == 0) {

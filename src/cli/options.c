@@ -17,6 +17,12 @@
 #include "base/yamlfile.h"
 #include "cli/verb.h"
 
+/* For `choices`: in the order of the enum that the verb makes of the index. */
+#define CHOICES(...)        \
+    (const char *const[]) { \
+        __VA_ARGS__, NULL   \
+    }
+
 static const struct option_info table[N_OPTIONS] = {
     /* a connection to a server */
     [OPTION_SERVER] = {"server", 's', "HOST:PORT", .help = "Server to talk to",
@@ -40,13 +46,14 @@ static const struct option_info table[N_OPTIONS] = {
                             "How long a call may take, such as 500ms or 1m; 0: as long as it likes "
                             "(default: 10s; 0 for calls that stream)"},
     [OPTION_OUTPUT] = {"output", 'o', "FORMAT", .help = "table, json (an object a line) or csv",
-                       .standard = "table"},
+                       .standard = "table", .choices = CHOICES("table", "json", "csv")},
 
     /* every verb */
     [OPTION_CONFIG] = {"config", 0, "FILE", .help = "Configuration file (YAML): option: value"},
     [OPTION_LOG_LEVEL] = {"log-level", 0, "LEVEL", .help = "error, warn, info or debug",
-                          .standard = "info"},
-    [OPTION_LOG_FORMAT] = {"log-format", 0, "FORMAT", .help = "text or json", .standard = "text"},
+                          .standard = "info", .choices = CHOICES("error", "warn", "info", "debug")},
+    [OPTION_LOG_FORMAT] = {"log-format", 0, "FORMAT", .help = "text or json", .standard = "text",
+                           .choices = CHOICES("text", "json")},
 
     /* serve */
     [OPTION_LISTEN] = {"listen", 0, "HOST:PORT",
@@ -114,7 +121,8 @@ static const struct option_info table[N_OPTIONS] = {
     /* simulate */
     [OPTION_KIND] = {"kind", 0, "KIND",
                      .help = "Calls to make: unary, client-stream, server-stream, chat",
-                     .standard = "unary"},
+                     .standard = "unary",
+                     .choices = CHOICES("unary", "client-stream", "server-stream", "chat")},
     [OPTION_SENSORS] = {"sensors", 0, "N",
                         .help =
                             "Sensors (default: 3; 1000 in a data set; bench: one for each stream)"},
@@ -133,7 +141,8 @@ static const struct option_info table[N_OPTIONS] = {
         {"dataset", 0, "A|B",
          .help = "A data set without pauses, from --start on (2026-01-01). A: a reading of "
                  "each sensor a second. B: at random intervals of 1 to 10 s, with "
-                 "nanoseconds"},
+                 "nanoseconds",
+         .choices = CHOICES("A", "B")},
     [OPTION_PRINT] = {"print", 0, NULL, .help = "Print the data set as CSV instead of sending it"},
 
     /* token */
@@ -164,7 +173,7 @@ static const struct option_info table[N_OPTIONS] = {
          .help =
              "What the server holds in the end is asked for by statistics, by total (the sensor "
              "`__total', as the servers to compare with have it), or none",
-         .standard = "statistics"},
+         .standard = "statistics", .choices = CHOICES("statistics", "total", "none")},
 
     /* health */
     [OPTION_VERBOSE] = {"verbose", 'v', NULL,
@@ -173,6 +182,34 @@ static const struct option_info table[N_OPTIONS] = {
 
 const struct option_info *option_info(enum option_id id) {
     return &table[id];
+}
+
+const char *option_group_heading(enum option_group group) {
+    static const char *const headings[] = {NULL, "The connection", "In general"};
+    return headings[group];
+}
+
+static size_t list_range(enum option_id first, enum option_id last, enum option_id *ids) {
+    size_t n = 0;
+    for (unsigned id = first; id <= last; id++)
+        ids[n++] = id;
+    return n;
+}
+
+size_t option_group_of(const struct verb *verb, enum option_group group,
+                       enum option_id ids[N_OPTIONS]) {
+    if (group == OPTIONS_OF_ALL)
+        return list_range(OPTION_CONFIG, OPTION_LOG_FORMAT, ids);
+    if (group == OPTIONS_OF_CONNECTION)
+        return verb->calls_a_server ? list_range(OPTION_SERVER, OPTION_TIMEOUT, ids) : 0;
+    size_t n = 0;
+    while (n < verb->n_options) {
+        ids[n] = verb->options[n];
+        n++;
+    }
+    if (verb->prints_records)
+        ids[n++] = OPTION_OUTPUT;
+    return n;
 }
 
 const char *option_name(size_t id) {
@@ -298,8 +335,9 @@ int options_moment(const struct options *options, enum option_id id, struct mome
                : 0;
 }
 
-int options_choice(const struct options *options, enum option_id id, const char *const *names,
-                   unsigned *index, struct err_text *why) {
+int options_choice(const struct options *options, enum option_id id, unsigned *index,
+                   struct err_text *why) {
+    const char *const *names = table[id].choices;
     const char *text = options_text(options, id);
     char allowed[256] = "";
     size_t n = 0;

@@ -77,11 +77,29 @@ struct option_info {
     char letter;          /* 0: none */
     const char *argument; /* NULL: a flag */
     const char *help;
-    const char *standard; /* the value when nobody gives one; NULL: none */
-    bool is_list;         /* may be repeated; elsewhere its values stand between commas */
+    const char *standard;       /* the value when nobody gives one; NULL: none */
+    const char *const *choices; /* all that it may be, ended by NULL; NULL: that is not a list */
+    bool is_list;               /* may be repeated; elsewhere its values stand between commas */
 };
 
 const struct option_info *option_info(enum option_id id);
+
+/* A verb's options as its help has them: its own, those of a connection, those of every verb. */
+enum option_group {
+    OPTIONS_OF_VERB,
+    OPTIONS_OF_CONNECTION,
+    OPTIONS_OF_ALL,
+    N_OPTION_GROUPS,
+};
+
+/* What stands above a group; NULL: nothing. */
+const char *option_group_heading(enum option_group group);
+
+struct verb;
+
+/* Which these are, how many is returned. */
+size_t option_group_of(const struct verb *verb, enum option_group group,
+                       enum option_id ids[N_OPTIONS]);
 
 /* Its name, for nearest_name(). */
 const char *option_name(size_t id);
@@ -106,8 +124,6 @@ struct option_value {
 };
 
 #define OPTIONS_MAX_ARGUMENTS 2
-
-struct verb;
 
 struct options {
     const struct verb *verb;
@@ -158,9 +174,9 @@ MUST_USE int options_count(const struct options *options, enum option_id id,
 MUST_USE int options_moment(const struct options *options, enum option_id id, struct moment *moment,
                             struct err_text *why);
 
-/* The index of the value among `names`, which end with NULL. */
-MUST_USE int options_choice(const struct options *options, enum option_id id,
-                            const char *const *names, unsigned *index, struct err_text *why);
+/* The index of the value among the option's choices, of which it has some. */
+MUST_USE int options_choice(const struct options *options, enum option_id id, unsigned *index,
+                            struct err_text *why);
 
 /*
  * What a failure to take the options in ends the program with: wrong usage for -EINVAL, else a

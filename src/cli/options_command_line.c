@@ -23,6 +23,7 @@ enum {
     KEY_USAGE = KEY_BASE + N_OPTIONS,
     HIDDEN_MINUS = '\x01',
     MAX_DOC = 400,
+    MAX_HEADING = 40,
     MAX_ENTRIES = N_OPTIONS + 8, /* with headings */
 };
 
@@ -32,6 +33,7 @@ struct command_line {
     struct argp_option entries[MAX_ENTRIES];
     size_t n_entries;
     char docs[N_OPTIONS][MAX_DOC];
+    char headings[N_OPTION_GROUPS][MAX_HEADING];
 };
 
 static void hide_minus(char *argument) {
@@ -47,8 +49,11 @@ static char *show_minus(char *argument) {
     return argument;
 }
 
-static void add_heading(struct command_line *line, const char *heading, int group) {
-    line->entries[line->n_entries++] = (struct argp_option){.doc = heading, .group = group};
+static void add_heading(struct command_line *line, enum option_group group) {
+    char *heading = line->headings[group];
+    snprintf(heading, MAX_HEADING, "%s:", option_group_heading(group));
+    line->entries[line->n_entries++] =
+        (struct argp_option){.doc = heading, .group = (int)group + 1};
 }
 
 static void add_option(struct command_line *line, enum option_id id, int group) {
@@ -68,18 +73,14 @@ static void add_option(struct command_line *line, enum option_id id, int group) 
 }
 
 static void add_options(struct command_line *line, const struct verb *verb) {
-    for (size_t i = 0; i < verb->n_options; i++)
-        add_option(line, verb->options[i], 1);
-    if (verb->prints_records)
-        add_option(line, OPTION_OUTPUT, 1);
-    if (verb->calls_a_server) {
-        add_heading(line, "The connection:", 2);
-        for (unsigned id = OPTION_SERVER; id <= OPTION_TIMEOUT; id++)
-            add_option(line, id, 2);
+    for (enum option_group group = 0; group < N_OPTION_GROUPS; group++) {
+        enum option_id ids[N_OPTIONS];
+        size_t n = option_group_of(verb, group, ids);
+        if (n > 0 && option_group_heading(group))
+            add_heading(line, group);
+        for (size_t i = 0; i < n; i++)
+            add_option(line, ids[i], (int)group + 1);
     }
-    add_heading(line, "In general:", 3);
-    for (unsigned id = OPTION_CONFIG; id <= OPTION_LOG_FORMAT; id++)
-        add_option(line, id, 3);
     line->entries[line->n_entries++] =
         (struct argp_option){.name = "help", .key = 'h', .doc = "Print this", .group = -1};
     line->entries[line->n_entries++] = (struct argp_option){

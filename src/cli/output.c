@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-const char *const output_formats[] = {"table", "json", "csv", NULL};
-
 void output_init(struct output *output, FILE *file, enum output_format format,
                  const struct output_column *columns, size_t n_columns) {
     assert(n_columns <= OUTPUT_MAX_COLUMNS);

@@ -10,16 +10,13 @@
 /*
  * Records on standard output: as a table for people, as JSON (one object a line) or as CSV (RFC
  * 4180, with a header) for programs. Each is printed as it comes; so the width of a table's column
- * is fixed before.
+ * is fixed before. The formats are the choices of --output, in its order.
  */
 enum output_format {
     OUTPUT_TABLE,
     OUTPUT_JSON,
     OUTPUT_CSV,
 };
-
-/* Their names in that order, for options_choice(). */
-extern const char *const output_formats[];
 
 enum output_type {
     OUTPUT_TEXT,

@@ -16,16 +16,13 @@ enum {
 /* 2026-01-01T00:00:00Z: fixed, so that the same options give the same data set on any day. */
 #define DATASET_START_S 1767225600
 
-static const char *const kinds[] = {"unary", "client-stream", "server-stream", "chat", NULL};
-static const char *const sets[] = {"A", "B", NULL};
-
 static int read_choices(const struct options *options, struct simulate_settings *settings,
                         struct err_text *why) {
     unsigned kind = SIMULATE_UNARY, set = GENERATOR_A;
     settings->is_dataset = options_given(options, OPTION_DATASET);
-    int r = options_choice(options, OPTION_KIND, kinds, &kind, why);
+    int r = options_choice(options, OPTION_KIND, &kind, why);
     if (r == 0)
-        r = options_choice(options, OPTION_DATASET, sets, &set, why);
+        r = options_choice(options, OPTION_DATASET, &set, why);
     if (r == 0)
         r = options_flag(options, OPTION_PRINT, &settings->prints, why);
     settings->kind = (enum simulate_kind)kind;
@@ -86,7 +83,7 @@ static int read_prefix(const struct options *options, struct simulate_settings *
     if (!settings->prefix && settings->is_dataset)
         settings->prefix = "sensor";
     if (!settings->prefix && settings->kind != SIMULATE_SERVER_STREAM)
-        settings->prefix = kinds[settings->kind];
+        settings->prefix = option_info(OPTION_KIND)->choices[settings->kind];
     return 0;
 }
 

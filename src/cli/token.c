@@ -237,7 +237,7 @@ static int read_work(struct token_work *work, const struct token_action **action
         return -EINVAL;
     }
     choose_rights(work);
-    return options_choice(options, OPTION_OUTPUT, output_formats, &work->format, why);
+    return options_choice(options, OPTION_OUTPUT, &work->format, why);
 }
 
 static int run(const struct options *options) {

@@ -14,7 +14,7 @@ enum exit_status {
 
 /*
  * One verb of the program: its line in the help, its options and what it does. Each lives in the
- * file of its name and is listed in main.c.
+ * file of its name and is listed in verbs.c.
  */
 struct verb {
     const char *name;
@@ -29,6 +29,9 @@ struct verb {
     bool prints_records; /* has --output too */
     int (*run)(const struct options *options);
 };
+
+/* All of them in the order of the help; the last is followed by NULL. */
+extern const struct verb *const verbs[];
 
 extern const struct verb verb_serve;
 extern const struct verb verb_send;

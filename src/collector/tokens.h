@@ -49,8 +49,9 @@ struct tokens {
 /* What the file says; a missing file is -ENOENT. 0 or a negated errno with words. */
 MUST_USE int tokens_load(const char *file, struct tokens **tokens, struct err_text *why);
 
-/* Replaces the file as a whole (mode 0600), or leaves it as it was. 0 or a negated errno with
- * words. */
+/* Replaces the file as a whole, or leaves it as it was. A new one has mode 0600; one that replaces
+ * another belongs to the same user and group, which may read it if it could before. 0 or a negated
+ * errno with words. */
 MUST_USE int tokens_save(const char *file, const struct tokens *tokens, struct err_text *why);
 
 /* Where the file lies, links followed; the name as it is when there is no file yet. Freed with

@@ -3,6 +3,9 @@
  * The tokens' file: YAML, as tokens.h shows it. It is always replaced as a whole: written beside
  * it, synced, renamed, and the folder synced; a server that reads it at the same time sees the old
  * one or the new one. Where the name is a link, what it stands for is replaced, not the link.
+ *
+ * The new one belongs to whom the old one did: a server that runs as a user of its own has to be
+ * able to read what root has changed.
  */
 #include <fcntl.h>
 #include <libgen.h>
@@ -109,14 +112,30 @@ static int write_all(int fd, const char *text, size_t len) {
     return 0;
 }
 
-/* Writes `text` to a file of mode 0600 that is on disk when this returns. */
-static int write_file(const char *file, const char *text, size_t len) {
+/*
+ * Gives the new file the owner and the group of the old one, as far as the caller may, and lets the
+ * group read it if it could before; nobody else ever can. 0 or a negated errno.
+ */
+static int take_over_rights(const char *old, int fd) {
+    struct stat before;
+    mode_t mode = S_IRUSR | S_IWUSR;
+    if (stat(old, &before) == 0) {
+        bool has_group = fchown(fd, before.st_uid, before.st_gid) == 0 ||
+                         fchown(fd, (uid_t)-1, before.st_gid) == 0;
+        if (has_group)
+            mode |= before.st_mode & S_IRGRP;
+    }
+    return fchmod(fd, mode) ? -errno : 0; /* one may lie there with another mode */
+}
+
+/* Writes `text` to a file that will replace `old`, and is on disk when this returns. */
+static int write_file(const char *file, const char *old, struct bytes text) {
     int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    int r = fchmod(fd, 0600) ? -errno : 0; /* one may lie there with another mode */
+    int r = take_over_rights(old, fd);
     if (!r)
-        r = write_all(fd, text, len);
+        r = write_all(fd, (const char *)text.data, text.len);
     if (!r && fsync(fd))
         r = -errno;
     if (close(fd) && !r)
@@ -141,7 +160,7 @@ static int replace_file(const char *file, const char *text, size_t len) {
     CLEANUP(mem_freep) char *beside = mem_format_text("%s.new", file);
     if (!beside)
         return -ENOMEM;
-    int r = write_file(beside, text, len);
+    int r = write_file(beside, file, bytes_of(text, len));
     if (!r && rename(beside, file))
         r = -errno;
     if (r)

@@ -17,7 +17,8 @@ def make(tmp_path):
     (folder / "Makefile").write_text(MAKEFILE.read_text())
     (folder / "meson.build").write_text("project('a', 'c')\nsubdir('src/cli')\n")
     (folder / "meson_options.txt").write_text("option('tests', type: 'boolean')\n")
-    (folder / "src/cli/meson.build").write_text("executable('thermograph', 'main.c', install: true)\n")
+    (folder / "src/cli/meson.build").write_text(
+        "program = executable('thermograph', 'main.c', install: true)\nalias_target('installed', program)\n")
     (folder / "src/cli/main.c").write_text("int main(void) {\n    return 0;\n}\n")
     without = {"PORT", "THERMOGRAPH_PORT", "MAKEFLAGS", "MAKELEVEL", "PREFIX", "DESTDIR"}
     environment = {name: value for name, value in os.environ.items() if name not in without}

@@ -4,7 +4,8 @@ import pathlib
 import re
 import subprocess
 
-LAYERS = ["base", "proto", "otel", "net", "http2", "grpc", "otlp", "store", "collector", "web", "cli"]
+LAYERS = ["base", "proto", "otel", "net", "http2", "grpc", "otlp", "store", "collector", "web", "cli",
+          "manual"]
 
 # A comment, a string or a character, whichever starts first.
 NOT_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)

@@ -131,6 +131,35 @@ static void test_file_keeps_hashes_and_rights_and_no_token(void **state) {
     scratch_fini(&scratch);
 }
 
+/* A change by root leaves a file that the server's own user can read, and nobody else. */
+static void test_a_changed_file_keeps_its_owner_and_what_its_group_may(void **state) {
+    (void)state;
+    static const struct {
+        mode_t before, after;
+    } rows[] = {{0600, 0600}, {0640, 0640}, {0660, 0640}, {0644, 0640}, {0777, 0640}, {0604, 0600}};
+    const uid_t owner = geteuid() == 0 ? 4711 : geteuid(); /* only root gives files away */
+    const gid_t group = geteuid() == 0 ? 4712 : getegid();
+    struct scratch scratch;
+    struct err_text why;
+    struct stat st;
+    scratch_init(&scratch);
+    CLEANUP(tokens_freep) struct tokens *tokens = tokens_new();
+    const struct token_rights rights = {"*", "*"};
+    assert_int_equal(tokens_add(tokens, "one", bytes_str("abcdefghijklmnopqrstuw"), &rights, &why),
+                     0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(tokens_save(scratch.file, tokens, &why), 0);
+        assert_int_equal(chown(scratch.file, owner, group), 0);
+        assert_int_equal(chmod(scratch.file, rows[i].before), 0);
+        assert_int_equal(tokens_save(scratch.file, tokens, &why), 0);
+        assert_int_equal(stat(scratch.file, &st), 0);
+        assert_int_equal(st.st_mode & 07777, rows[i].after);
+        assert_int_equal(st.st_uid, owner);
+        assert_int_equal(st.st_gid, group);
+    }
+    scratch_fini(&scratch);
+}
+
 static void test_files_that_are_wrong_are_refused_with_place_and_reason(void **state) {
     (void)state;
     static const struct {
@@ -201,6 +230,7 @@ int main(void) {
         cmocka_unit_test(test_many_tokens_each_finds_its_own),
         cmocka_unit_test(test_names_and_tokens_that_cannot_be_are_refused),
         cmocka_unit_test(test_file_keeps_hashes_and_rights_and_no_token),
+        cmocka_unit_test(test_a_changed_file_keeps_its_owner_and_what_its_group_may),
         cmocka_unit_test(test_files_that_are_wrong_are_refused_with_place_and_reason),
         cmocka_unit_test(test_failing_allocations_add_all_or_nothing),
         cmocka_unit_test(test_authorization_is_taken_with_and_without_its_scheme),
