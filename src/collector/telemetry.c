@@ -281,18 +281,21 @@ static int make_observed(struct collector_telemetry *telemetry) {
     return otel_instruments_new(telemetry->options.meter, rows, ARRAY_LEN(rows));
 }
 
-static struct otel_series *series_with(struct otel_instrument *instrument, const char *key,
-                                       const char *value) {
+/* Of a counter. It is there before it counts: a rate sees a rise only from a zero that it saw. */
+static struct otel_series *series_from_zero(struct otel_instrument *counter, const char *key,
+                                            const char *value) {
     const struct otel_attribute attribute = otel_attribute(key, otel_str(value));
-    return otel_series_of(instrument, &attribute, 1);
+    struct otel_series *series = otel_series_of(counter, &attribute, 1);
+    otel_series_add(series, 0);
+    return series;
 }
 
 static void bind_series(struct collector_telemetry *telemetry) {
     const struct instruments *all = &telemetry->instruments;
-    telemetry->accepted = series_with(all->readings, "sensor.readings.outcome", "new");
-    telemetry->duplicates = series_with(all->readings, "sensor.readings.outcome", "duplicate");
+    telemetry->accepted = series_from_zero(all->readings, "sensor.readings.outcome", "new");
+    telemetry->duplicates = series_from_zero(all->readings, "sensor.readings.outcome", "duplicate");
     for (size_t i = 0; i < TELEMETRY_N_REFUSALS; i++)
-        telemetry->refused[i] = series_with(all->refused, "error.type", refusal_names[i]);
+        telemetry->refused[i] = series_from_zero(all->refused, "error.type", refusal_names[i]);
     telemetry->commit_duration = otel_series_of(all->commit_duration, NULL, 0);
     telemetry->commit_readings = otel_series_of(all->commit_readings, NULL, 0);
 }
