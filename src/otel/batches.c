@@ -11,6 +11,7 @@
 #include "otel/batches.h"
 
 #include "base/mem.h"
+#include "otel/encoded_record.h"
 #include "otel/log_record.h"
 #include "otel/span_record.h"
 
@@ -86,8 +87,14 @@ static struct record *pop(struct record_list *list) {
     return record;
 }
 
+static bool is_encoded(const struct batches *batches) {
+    return batches->recorder->encoders[batches->kind];
+}
+
 static void show(struct batches *batches, size_t i, struct record *record) {
-    if (batches->kind == RECORD_SPAN)
+    if (is_encoded(batches))
+        batches->encoded[i] = &CONTAINER_OF(record, struct encoded_record, record)->data;
+    else if (batches->kind == RECORD_SPAN)
         batches->spans[i] = &CONTAINER_OF(record, struct span_record, record)->data;
     else
         batches->logs[i] = &CONTAINER_OF(record, struct log_record, record)->data;
@@ -114,7 +121,9 @@ static void export_batch(struct batches *batches, uint64_t now_ns) {
                                .resource = batches->resource,
                                .n = n,
                                .deadline_ns = now_ns + batches->settings.timeout_ns};
-    if (batches->kind == RECORD_SPAN)
+    if (is_encoded(batches))
+        batch.encoded = batches->encoded;
+    else if (batches->kind == RECORD_SPAN)
         batch.spans = batches->spans;
     else
         batch.logs = batches->logs;
