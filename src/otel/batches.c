@@ -25,10 +25,7 @@ static struct record_queue *queue_of(const struct batches *batches) {
 }
 
 static void free_all(struct record_list *list) {
-    for (struct record *record = list->first, *next; record; record = next) {
-        next = record->next;
-        record_free(record);
-    }
+    record_free_all(list->first);
     *list = (struct record_list){0};
 }
 
