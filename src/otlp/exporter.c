@@ -111,7 +111,9 @@ static void exporter_end_part(struct otlp_exporter *exporter, uint64_t now_ns) {
         exporter_done(exporter, now_ns);
         return;
     }
-    if (batch->signal == OTEL_TRACES)
+    if (batch->encoded)
+        batch->encoded += exporter->n_part;
+    else if (batch->signal == OTEL_TRACES)
         batch->spans += exporter->n_part;
     else
         batch->logs += exporter->n_part;
@@ -335,6 +337,7 @@ int otlp_exporter_new(const struct otlp_exporter_options *options, struct otlp_e
         .send = exporter_send,
         .cancel = exporter_cancel,
         .free = exporter_free,
+        .encoder = &otlp_encoder,
     };
     exporter->base.ops = &exporter->ops;
     exporter->signal = options->signal;

@@ -84,7 +84,7 @@ static void nothing(struct otel_exporter *exporter) {
     (void)exporter;
 }
 
-static const struct otel_exporter_ops taking = {"test", take_batch, nothing, nothing};
+static const struct otel_exporter_ops taking = {"test", take_batch, nothing, nothing, NULL};
 
 /* ---- the bench ---- */
 
