@@ -19,8 +19,9 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
         return "does it serve with TLS? then leave --plaintext out";
     /* Some ask for a certificate only after the handshake, and do not always say that it is that.
      */
-    bool is_late = strstr(text, "certificate required") ||
-                   (strstr(text, "cannot connect") && strstr(text, "closed at once"));
+    bool is_cut = strstr(text, "closed at once") || strstr(text, "the connection broke");
+    bool is_late =
+        strstr(text, "certificate required") || (strstr(text, "cannot connect") && is_cut);
     if (!situation.is_plaintext && !situation.has_certificate && is_late)
         return "does it ask for a certificate of ours? --client-cert and --client-key name it";
     return NULL;

@@ -105,7 +105,8 @@ static const char *hint_for_leave(const struct otel_otlp_settings *settings, con
             return WANTS_TLS;
         return hint_for_words(words_without_tls, ARRAY_LEN(words_without_tls), words);
     }
-    if (!settings->client_cert_file && strstr(words, "closed at once"))
+    bool is_cut = strstr(words, "closed at once") || strstr(words, "the connection broke");
+    if (!settings->client_cert_file && strstr(words, "cannot connect") && is_cut)
         return WANTS_CLIENT;
     return hint_for_words(words_with_tls, ARRAY_LEN(words_with_tls), words);
 }

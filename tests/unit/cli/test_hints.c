@@ -53,6 +53,7 @@ static void test_a_certificate_that_is_missing_is_asked_for(void **state) {
     struct hint_situation without = {.has_token = true}, with = {.has_certificate = true};
     static const char *const texts[] = {
         "cannot connect to h:1: it closed at once",
+        "cannot connect to h:1: the connection broke: Broken pipe",
         "cannot connect to h:1: reading failed in TLS: tlsv13 alert certificate required",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {

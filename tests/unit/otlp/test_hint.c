@@ -87,6 +87,7 @@ static void test_the_wrong_scheme_leads_to_the_other(void **state) {
     assert_hint(&plain, "UNAVAILABLE", "cannot connect: it closed at once", "begins with https://");
     assert_hint(&bare, "UNAVAILABLE", "the connection broke: x", "begins with https://");
     assert_hint(&tls, "UNAVAILABLE", "cannot connect: it closed at once", "_CLIENT_CERTIFICATE");
+    assert_hint(&tls, "UNAVAILABLE", "cannot connect: the connection broke", "_CLIENT_CERTIFICATE");
 }
 
 static void test_who_hangs_up_on_http_over_tls_may_want_grpc(void **state) {
