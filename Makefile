@@ -8,7 +8,8 @@ PREFIX ?= /usr/local
 export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
 program := build/thermograph
 
-.PHONY: all examples run test test-compose test-long check bench generate_certs install clean help packages test-packages
+.PHONY: all examples run test test-compose test-package test-long check bench generate_certs deb install clean help \
+  packages packages-for-tests
 
 all: $(program)
 
@@ -30,7 +31,7 @@ examples: build/build.ninja
 packages:
 	@tools/install-packages build
 
-test-packages:
+packages-for-tests:
 	@tools/install-packages build test
 
 # A PORT that the environment happens to have is not meant for this.
@@ -40,19 +41,25 @@ run: packages
 	@[ -e certs/server.crt ] || tools/generate-certs
 	@$(if $(filter command,$(firstword $(origin PORT))),THERMOGRAPH_PORT=$(PORT)) exec tools/run-demo
 
-test: test-packages
+test: packages-for-tests
 	@tests/run
 
 # The whole system in containers; with no Docker engine there, root is needed to start one.
 test-compose:
 	@tests/compose/run
 
-test-long: test-packages
+# Builds the Debian package, installs it below a root of its own, uses, upgrades and removes it there.
+test-package: packages-for-tests
+	@tools/install-packages deb
+	@tests/run package
+
+test-long: packages-for-tests
+	@tools/install-packages deb
 	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
-	@tests/run grafana
+	@tests/run grafana package
 	@tests/compose/run
 
-check: test-packages
+check: packages-for-tests
 	@tools/check
 
 bench: packages
@@ -61,6 +68,11 @@ bench: packages
 
 generate_certs:
 	@tools/generate-certs
+
+deb: packages
+	@tools/install-packages deb
+	@echo "building the package; this takes two minutes ..."
+	@tools/make-deb
 
 # The file list that meson installs from is written anew only with build.ninja.
 install: $(program)
@@ -77,11 +89,14 @@ help:
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
 	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for"
-	@echo "                     longer; Grafana, containers, the package)"
+	@echo "                     longer; Grafana, and the next two)"
 	@echo "make test-compose    the whole system in containers (compose.yaml)"
+	@echo "make test-package    the Debian package, from its making to its purge; needs root"
 	@echo "make check           style, layers, warnings"
 	@echo "make generate_certs  certificates in certs/, and what compose.yaml needs: secrets/, .env;"
 	@echo "                     more names: NAMES=\"a.example.org 10.0.0.5\", RENEW=1 if there are some already"
 	@echo "make bench           the same load on this server and on others; quick: ROUNDS=1 DURATION=2s ONLY=unary"
-	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given"
+	@echo "make deb             the Debian package, in build/deb/"
+	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given; then PREFIX/share/thermograph/set-up-service"
+	@echo "                     makes a service of it"
 	@echo "make clean           remove what was built; certs/ stays"

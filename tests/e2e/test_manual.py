@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from program import BIN, PATIENCE_S, run
+from program import BIN, PATIENCE_S, ROOT, run
 
 MANUAL = pathlib.Path(BIN).resolve().parents[1] / "manual"
 VERBS = re.findall(r"^  (\w+)  ", run("help").stdout.split("First steps")[0], re.MULTILINE)
@@ -64,6 +64,16 @@ def test_the_configurations_page_has_every_option_and_who_takes_it():
     wanted = set().union(*map(options_of, VERBS)) - {"help", "usage", "config"}
     assert keys == wanted
     assert re.search(r"^\.TP\nworkers: N\n[^.]*\n\.br\nFor: serve\.$", text, re.MULTILINE)
+
+
+def test_the_configuration_that_is_installed_has_values_that_are_taken(tmp_path):
+    """Also what stands there to be taken in."""
+    text = re.sub(r"(?m)^#(?=[a-z-]+: )", "", (ROOT / "deploy/thermograph.yaml").read_text())
+    assert len(re.findall(r"(?m)^[a-z]", text)) >= 10
+    file = tmp_path / "thermograph.yaml"
+    file.write_text(text.replace("/etc/thermograph", str(tmp_path)).replace("/var/lib", str(tmp_path)))
+    done = run("serve", "--config", file)
+    assert done.returncode == 1 and f"{tmp_path}/certs/server.crt" in done.stderr  # not 2: no option is wrong
 
 
 def test_the_reference_has_every_option_of_every_verb():
