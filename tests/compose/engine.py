@@ -125,21 +125,24 @@ class OwnEngine:
             time.sleep(0.2)
 
     def close(self):
+        """Each part is tried, whatever became of the others."""
+        def attempt(*command, **more):
+            return subprocess.run([str(part) for part in command], text=True, capture_output=True, check=False, **more)
         if self.process.poll() is None:
-            left = subprocess.run(["docker", "ps", "-aq"], text=True, capture_output=True, check=False).stdout.split()
+            left = attempt("docker", "ps", "-aq").stdout.split()
             if left:
-                subprocess.run(["docker", "rm", "-f", *left], capture_output=True, check=False)
+                attempt("docker", "rm", "-f", *left)
             self.process.terminate()
             self.process.wait(60)
-        subprocess.run(["iptables-restore"], input=self.rules, text=True, capture_output=True, check=False)
+        attempt("iptables-restore", input=self.rules)
         if not self.rules.strip():
             self.remove_rules()
         self.forwarding.write_text(self.forwarded)
-        subprocess.run(["ip", "link", "del", "docker0"], capture_output=True, check=False)
-        subprocess.run(["umount", self.folder / "exec/netns/default"], capture_output=True, check=False)
+        attempt("ip", "link", "del", "docker0")
+        attempt("umount", self.folder / "exec/netns/default")
         for group in pathlib.Path("/sys/fs/cgroup").glob("*/docker"):
-            run("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";")
-        shutil.rmtree(self.folder, ignore_errors=True)
+            attempt("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";")
+        attempt("rm", "-rf", self.folder)
         del os.environ["DOCKER_HOST"]
 
     @staticmethod
