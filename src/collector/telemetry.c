@@ -296,8 +296,8 @@ static int make_observed(struct collector_telemetry *telemetry) {
 }
 
 /* Of a counter. It is there before it counts: a rate sees a rise only from a zero that it saw. */
-static struct otel_series *series_from_zero(struct otel_instrument *counter, const char *key,
-                                            const char *value) {
+static struct otel_series *series_with(struct otel_instrument *counter, const char *key,
+                                       const char *value) {
     const struct otel_attribute attribute = otel_attribute(key, otel_str(value));
     struct otel_series *series = otel_series_of(counter, &attribute, 1);
     otel_series_add(series, 0);
@@ -306,10 +306,10 @@ static struct otel_series *series_from_zero(struct otel_instrument *counter, con
 
 static void bind_series(struct collector_telemetry *telemetry) {
     const struct instruments *all = &telemetry->instruments;
-    telemetry->accepted = series_from_zero(all->readings, "sensor.readings.outcome", "new");
-    telemetry->duplicates = series_from_zero(all->readings, "sensor.readings.outcome", "duplicate");
+    telemetry->accepted = series_with(all->readings, "sensor.readings.outcome", "new");
+    telemetry->duplicates = series_with(all->readings, "sensor.readings.outcome", "duplicate");
     for (size_t i = 0; i < TELEMETRY_N_REFUSALS; i++)
-        telemetry->refused[i] = series_from_zero(all->refused, "error.type", refusal_names[i]);
+        telemetry->refused[i] = series_with(all->refused, "error.type", refusal_names[i]);
     telemetry->commit_duration = otel_series_of(all->commit_duration, NULL, 0);
     telemetry->commit_readings = otel_series_of(all->commit_readings, NULL, 0);
 }
