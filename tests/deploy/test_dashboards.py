@@ -40,3 +40,11 @@ def test_a_panel_is_explained_and_of_a_kind_that_stays(panel):
 def test_panels_of_durations_lead_to_traces():
     leading = [panel.name for panel in PANELS if any(target.get("exemplar") for target in panel.targets)]
     assert leading == ["gRPC: Duration", "gRPC: Duration, as clients wait", "Store: Duration of a commit"]
+
+
+def test_a_number_is_not_what_is_left_of_nothing_by_nothing():
+    """Without calls there is no share of them that failed: NaN would be shown."""
+    numbers = [target["expr"] for panel in PANELS if panel.kind == "stat" for target in panel.targets]
+    shares = [expression.split(" / ")[1] for expression in numbers if " / " in expression]
+    assert shares
+    assert [divisor for divisor in shares if not divisor.endswith(" > 0)")] == []
