@@ -120,8 +120,8 @@ MUST_USE int journal_release(struct journal *journal, uint64_t position);
  * itself, and its commit waits for that. 0 or a negated errno; then it may be tried again. */
 MUST_USE int journal_prepare(struct journal *journal);
 
-/* At a clean end, when there is no writer any more: segments that were made ahead are unlinked. 0
- * or a negated errno. */
+/* At a clean end, when there is no writer any more: segments that were made ahead are unlinked, but
+ * for one if nothing was ever written. 0 or a negated errno. */
 MUST_USE int journal_tidy(struct journal *journal);
 
 /* ---- any thread ---- */

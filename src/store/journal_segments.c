@@ -350,9 +350,17 @@ static void let_go_of_next(struct journal_segments *segments) {
     put_spare_back(segments, STEAL(segments->next));
 }
 
+/* A journal that has none is one whose files are lost. */
+static bool has_one_file(const struct journal_segments *segments) {
+    return list_is_empty(&segments->in_use) && segments->n_spares == 1;
+}
+
 int journal_segments_drop_spares(struct journal_segments *segments) {
     let_go_of_next(segments);
-    for (struct journal_segment *spare; (spare = pop_spare(segments));) {
+    while (!has_one_file(segments)) {
+        struct journal_segment *spare = pop_spare(segments);
+        if (!spare)
+            break;
         int r = unlink_segment(segments, spare);
         if (r) {
             mem_free(spare); /* the next start sweeps its file away */

@@ -91,5 +91,6 @@ uint64_t journal_segments_within(struct journal_segments *segments, uint64_t byt
 MUST_USE int journal_segments_release(struct journal_segments *segments, uint64_t position);
 MUST_USE int journal_segments_prepare(struct journal_segments *segments);
 
-/* Without other threads: unlinks the spares. 0 or a negated errno. */
+/* Without other threads: unlinks the spares, but for one that is all there is. 0 or a negated
+ * errno. */
 MUST_USE int journal_segments_drop_spares(struct journal_segments *segments);

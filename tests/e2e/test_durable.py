@@ -86,6 +86,13 @@ def test_a_stop_leaves_nothing_to_do_for_the_next_start(open_server, data, conne
     assert count(server, connect) == (100, MANY)
 
 
+def test_a_stop_before_the_first_reading_is_no_damage(open_server, data):
+    for _ in range(2):
+        server, _ = open_server(data)
+        assert "ERROR" not in server.said()
+        stop(server)
+
+
 def test_a_start_after_a_crash_says_what_it_read_back(open_server, data):
     server, sensors = open_server(data)
     assert "from the journal" not in server.said(), "there was nothing"

@@ -90,6 +90,35 @@ static void test_files_missing_from_a_new_journal_are_named(void **state) {
     bench_fini(&bench);
 }
 
+/* It would be told as one whose files are missing. */
+static void test_a_clean_end_leaves_a_file_also_of_a_journal_that_was_never_written(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 25);
+    bench_open_and_check(&bench);
+    bench.is_known = true;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(journal_tidy(bench.journal), 0);
+        bench_reopen(&bench);
+        assert_int_equal(bench.found.n_damaged, 0);
+    }
+    bench_fini(&bench);
+}
+
+static void test_a_clean_end_takes_what_was_made_ahead(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 26);
+    bench_open_and_check(&bench);
+    bench_write(&bench);
+    assert_int_equal(journal_prepare(bench.journal), 0);
+    assert_non_null(fake_disk_name(bench.disk, 1));
+    assert_int_equal(journal_tidy(bench.journal), 0);
+    assert_non_null(strstr(fake_disk_name(bench.disk, 0), "journal-0000"));
+    assert_null(fake_disk_name(bench.disk, 1));
+    bench_fini(&bench);
+}
+
 /* What is stale goes when something else is there for certain. */
 static void test_there_is_a_file_whenever_power_is_lost(void **state) {
     (void)state;
@@ -650,6 +679,8 @@ int main(void) {
         cmocka_unit_test(test_new_journal_is_empty_and_begins_at_0),
         cmocka_unit_test(test_journal_without_files_is_named_and_begins_at_from),
         cmocka_unit_test(test_files_missing_from_a_new_journal_are_named),
+        cmocka_unit_test(test_a_clean_end_leaves_a_file_also_of_a_journal_that_was_never_written),
+        cmocka_unit_test(test_a_clean_end_takes_what_was_made_ahead),
         cmocka_unit_test(test_there_is_a_file_whenever_power_is_lost),
         cmocka_unit_test(test_missing_last_file_is_named),
         cmocka_unit_test(test_all_comes_back_over_restarts_and_segments),
