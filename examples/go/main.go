@@ -126,8 +126,11 @@ func sendMany(ctx context.Context, sensors sensorpb.SensorServiceClient) error {
 		if err != nil {
 			return err
 		}
-		// io.EOF: the server has ended the call, and CloseAndRecv says why.
-		if err := stream.Send(reading); err != nil && err != io.EOF {
+		err = stream.Send(reading)
+		if err == io.EOF {
+			break // the server has ended the call, and CloseAndRecv says why
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -158,7 +161,14 @@ func chat(ctx context.Context, sensors sensorpb.SensorServiceClient) error {
 		}
 		fmt.Println("chat:", answer.Message)
 	}
-	return stream.CloseSend()
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	// The call has ended well when the server says so, which is io.EOF here.
+	if _, err := stream.Recv(); err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 // read gives the latest five readings of a sensor.
