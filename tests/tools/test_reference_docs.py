@@ -90,6 +90,14 @@ def test_every_exit_status_is_told_of():
     assert set(numbers) == set(told)
 
 
+def test_every_variable_that_the_program_reads_itself_is_told_of():
+    """Beside THERMOGRAPH_... and OTEL_..., which have tests of their own."""
+    text = "".join(file.read_text() for file in (ROOT / "src/cli").glob("*.c"))
+    names = set(re.findall(r'(?:getenv|take_number)\("([A-Z_]+)"', text))
+    assert "NOTIFY_SOCKET" in names
+    assert names - set(re.findall(r"`([A-Z_]+)`", (REFERENCE / "environment.md").read_text())) == set()
+
+
 # ---- versions ----
 
 def test_the_tutorial_takes_the_jaeger_that_compose_takes():
