@@ -8,8 +8,8 @@ PREFIX ?= /usr/local
 export DESTDIR NAMES RENEW FORCE # read by meson install and tools/generate-certs
 program := build/thermograph
 
-.PHONY: all examples run test test-package test-long check bench generate_certs deb install clean help packages \
-  packages-for-tests
+.PHONY: all examples run test test-compose test-package test-long check bench generate_certs deb install clean help \
+  packages packages-for-tests
 
 all: $(program)
 
@@ -44,15 +44,20 @@ run: packages
 test: packages-for-tests
 	@tests/run
 
-# Builds the Debian package, installs it below a root of its own, uses, upgrades and removes it there.
+# Builds the Debian package, installs it on a Debian of its own, uses, upgrades and removes it there.
 test-package: packages-for-tests
 	@tools/install-packages deb
 	@tests/run package
+
+# The whole system in containers; with no Docker engine there, root is needed to start one.
+test-compose:
+	@tests/compose/run
 
 test-long: packages-for-tests
 	@tools/install-packages deb
 	@FUZZ_SECONDS=300 CRASH_ROUNDS=1000 POWER_ROUNDS=1000 FAULT_ROUNDS=200 tests/run --repeat 5
 	@tests/run grafana package
+	@tests/compose/run
 
 check: packages-for-tests
 	@tools/check
@@ -83,11 +88,13 @@ help:
 	@echo "make examples        build build/examples/instrumented: a C program that uses the OpenTelemetry SDK"
 	@echo "make run             a server and four simulated clients, here on this machine; Ctrl-C ends it"
 	@echo "                     (on another port than 50051: PORT=50052)"
-	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for longer)"
-	@echo "make test-package    the Debian package, from its making to its purge; needs root; make test-long does that, too"
+	@echo "make test            every test (make test-long: five times over, fuzzers, crashes, power cuts for"
+	@echo "                     longer; Grafana, containers, the package)"
+	@echo "make test-compose    the whole system in containers (compose.yaml)"
+	@echo "make test-package    the Debian package, from its making to its purge; needs root"
 	@echo "make check           style, layers, warnings"
-	@echo "make generate_certs  certificates in certs/; more names: NAMES=\"a.example.org 10.0.0.5\","
-	@echo "                     RENEW=1 if there are some already"
+	@echo "make generate_certs  certificates in certs/, and what compose.yaml needs: secrets/, .env;"
+	@echo "                     more names: NAMES=\"a.example.org 10.0.0.5\", RENEW=1 if there are some already"
 	@echo "make bench           the same load on this server and on others; quick: ROUNDS=1 DURATION=2s ONLY=unary"
 	@echo "make deb             the Debian package, in build/deb/"
 	@echo "make install         into PREFIX ($(PREFIX)), below DESTDIR if given; then PREFIX/share/thermograph/set-up-service"

@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,11 @@ int err_trace_at(int r, const char *file, int line, const char *function) {
     if (r < 0)
         log_debug("%s:%d: %s: %s", file, line, function, strerror(-r));
     return r;
+}
+
+const char *err_reading_remedy(int r) {
+    bool is_about_rights = r == -EACCES || r == -EPERM;
+    return is_about_rights ? " (give the user that runs this the right to read it)" : "";
 }
 
 void err_say(struct err_text *why, const char *format, ...) {

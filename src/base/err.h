@@ -42,5 +42,8 @@ struct err_text {
     char text[512];
 };
 
+/* To be put behind strerror() of a file that cannot be read: what to do about it, or "". */
+const char *err_reading_remedy(int r);
+
 /* Replaces the words. A text that is too long is cut at a character's edge. */
 void err_say(struct err_text *why, const char *format, ...) PRINTF(2, 3);

@@ -18,6 +18,7 @@
 struct yamlfile_complaint {
     char what[256];
     long line;
+    char field[64]; /* the innermost; empty: it is about the whole */
 };
 
 static void yamlfile_listen(cyaml_log_t level, void *context, const char *format, va_list args) {
@@ -30,6 +31,9 @@ static void yamlfile_listen(cyaml_log_t level, void *context, const char *format
     const char *place = strstr(text, "line: ");
     if (place && complaint->line == 0)
         complaint->line = strtol(place + strlen("line: "), NULL, 10);
+    const char *field = complaint->field[0] ? NULL : strstr(text, "in mapping field '");
+    if (field)
+        sscanf(field, "in mapping field '%63[^']", complaint->field);
     if (complaint->what[0] || strstr(text, "Backtrace"))
         return;
     const char *said = strncmp(text, "Load: ", 6) == 0 ? text + 6 : text;
@@ -70,13 +74,25 @@ long yamlfile_find_key(const char *file, const char *key, long from) {
     return found;
 }
 
-/* libcyaml tells a key that it does not know with the line of the key before. */
+/* What libcyaml tells with the line of the key before, and how far behind it to look. */
+static const struct {
+    const char *said;
+    long further;
+} yamlfile_late_keys[] = {
+    {"Unexpected key: ", 0},
+    {"Mapping field already seen: ", 1},
+};
+
 static long yamlfile_line(const char *file, const struct yamlfile_complaint *complaint) {
-    static const char unknown_key[] = "Unexpected key: ";
-    if (strncmp(complaint->what, unknown_key, strlen(unknown_key)) != 0)
-        return complaint->line;
-    long line = yamlfile_find_key(file, complaint->what + strlen(unknown_key), complaint->line);
-    return line ? line : complaint->line;
+    for (size_t i = 0; i < ARRAY_LEN(yamlfile_late_keys); i++) {
+        size_t len = strlen(yamlfile_late_keys[i].said);
+        if (strncmp(complaint->what, yamlfile_late_keys[i].said, len) != 0)
+            continue;
+        long line = yamlfile_find_key(file, complaint->what + len,
+                                      complaint->line + yamlfile_late_keys[i].further);
+        return line ? line : complaint->line;
+    }
+    return complaint->line;
 }
 
 /* What libcyaml calls it, and a person: where it belongs, and where something else does. */
@@ -90,10 +106,11 @@ static const struct yamlfile_form {
 };
 
 /* `Expecting MAPPING, got event: SCALAR`. False: it is something else. */
-static bool yamlfile_reword_form(const char *what, struct err_text *words) {
+static bool yamlfile_reword_form(const struct yamlfile_complaint *complaint,
+                                 struct err_text *words) {
     char expected[16], got[16];
     const char *belongs = NULL, *found = NULL;
-    if (sscanf(what, "Expecting %15[A-Z], got event: %15[A-Z_]", expected, got) != 2)
+    if (sscanf(complaint->what, "Expecting %15[A-Z], got event: %15[A-Z_]", expected, got) != 2)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(yamlfile_forms); i++) {
         if (strcmp(yamlfile_forms[i].expected, expected) == 0)
@@ -103,7 +120,8 @@ static bool yamlfile_reword_form(const char *what, struct err_text *words) {
     }
     if (!belongs || !found)
         return false;
-    err_say(words, "%s, not %s", belongs, found);
+    err_say(words, "%s%s%s, not %s", complaint->field, complaint->field[0] ? ": " : "", belongs,
+            found);
     return true;
 }
 
@@ -115,9 +133,10 @@ static const struct {
     {"Mapping field already seen: ", "is there twice"},
 };
 
-static void yamlfile_reword(const char *what, struct err_text *words) {
+static void yamlfile_reword(const struct yamlfile_complaint *complaint, struct err_text *words) {
     static const char broken[] = "libyaml: ";
-    if (yamlfile_reword_form(what, words))
+    const char *what = complaint->what;
+    if (yamlfile_reword_form(complaint, words))
         return;
     for (size_t i = 0; i < ARRAY_LEN(yamlfile_key_words); i++) {
         size_t len = strlen(yamlfile_key_words[i].said);
@@ -133,11 +152,13 @@ static void yamlfile_reword(const char *what, struct err_text *words) {
 }
 
 /* What is wrong with the file as a whole is found at its first line. */
-static void yamlfile_say(const char *file, const struct yamlfile_complaint *complaint,
-                         cyaml_err_t err, struct err_text *why) {
+static void yamlfile_say(const char *file, struct yamlfile_complaint *complaint, cyaml_err_t err,
+                         struct err_text *why) {
     struct err_text words;
+    if (!complaint->what[0])
+        snprintf(complaint->what, sizeof(complaint->what), "%s", cyaml_strerror(err));
     long line = yamlfile_line(file, complaint);
-    yamlfile_reword(complaint->what[0] ? complaint->what : cyaml_strerror(err), &words);
+    yamlfile_reword(complaint, &words);
     err_say(why, "%s:%ld: %s", file, line ? line : 1, words.text);
 }
 
@@ -154,9 +175,9 @@ int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **d
         err_say(why, "%s: out of memory", file);
         return -ENOMEM;
     }
-    if (err == CYAML_ERR_FILE_OPEN) {
+    if (err == CYAML_ERR_FILE_OPEN || errno == EISDIR) { /* a directory can be opened */
         int r = errno ? -errno : -ENOENT;
-        err_say(why, "%s: %s", file, strerror(-r));
+        err_say(why, "%s: %s%s", file, strerror(-r), err_reading_remedy(r));
         return r;
     }
     yamlfile_say(file, &complaint, err, why);

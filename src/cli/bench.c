@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "cli/bench_report.h"
 #include "cli/bench_verify.h"
 #include "cli/client.h"
@@ -85,8 +86,8 @@ static void print(const struct bench *bench) {
 /* Says what the first call that failed was told, and ends. */
 static void fail(struct bench *bench, const struct bench_worker *failed) {
     struct err_text why;
-    err_say(&why, "%llu calls failed, the first with: %s",
-            (unsigned long long)bench->result.counts.failed, failed->why.text);
+    err_say(&why, "%s failed, the first with: %s",
+            counted(bench->result.counts.failed, "call", "calls").text, failed->why.text);
     if (bench->result.counts.calls)
         print(bench);
     client_fail(&bench->client, failed->failure, why.text);
@@ -192,9 +193,9 @@ static void step_print(struct bench *bench) {
         return;
     }
     fflush(stdout);
-    say_failure(bench->client.options,
-                "%llu readings were acknowledged, but the server holds %llu of them",
-                (unsigned long long)result->n_kept, (unsigned long long)result->n_held);
+    say_failure(bench->client.options, "%s acknowledged, but the server holds %llu of them",
+                counted(result->n_kept, "reading was", "readings were").text,
+                (unsigned long long)result->n_held);
     client_finish(&bench->client, EXIT_FAILED);
 }
 

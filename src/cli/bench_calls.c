@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/plural.h"
 #include "grpc/framing.h"
 #include "proto/sensor.pb-c.h"
 
@@ -139,8 +140,9 @@ static void on_readings_status(struct grpc_client_call *call, enum grpc_status s
     struct err_text why;
     close_call(slot);
     if (status == GRPC_OK && slot->n_in_call != slot->n_for_call) {
-        err_say(&why, "a sensor of %llu readings was read as %llu",
-                (unsigned long long)slot->n_for_call, (unsigned long long)slot->n_in_call);
+        err_say(&why, "a sensor of %s was read as %llu",
+                counted(slot->n_for_call, "reading", "readings").text,
+                (unsigned long long)slot->n_in_call);
         text = why.text;
         status = GRPC_DATA_LOSS;
     }

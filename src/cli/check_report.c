@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/check_report.h"
+#include "base/plural.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -124,21 +125,21 @@ void check_report_finding(struct check_report *report, const struct check_findin
 static void print_sum_line(FILE *file, const struct check_counts *counts) {
     if (counts->n_findings == 0)
         fputs("nothing is wrong", file);
-    else if (counts->n_findings == 1)
-        fputs("1 thing is wrong", file);
     else
-        fprintf(file, "%llu things are wrong", (unsigned long long)counts->n_findings);
+        fprintf(file, "%s wrong", counted(counts->n_findings, "thing is", "things are").text);
     if (counts->n_findings > CHECK_MAX_FINDINGS)
         fprintf(file, " (of which %d are told)", CHECK_MAX_FINDINGS);
-    fprintf(file, ": %llu sensors, %llu chunks with %llu readings in %llu bytes",
-            (unsigned long long)counts->n_sensors, (unsigned long long)counts->n_chunks,
-            (unsigned long long)counts->n_readings, (unsigned long long)counts->n_bytes);
+    fprintf(file, ": %s, %s with %s in %s", counted(counts->n_sensors, "sensor", "sensors").text,
+            counted(counts->n_chunks, "chunk", "chunks").text,
+            counted(counts->n_readings, "reading", "readings").text,
+            counted(counts->n_bytes, "byte", "bytes").text);
     if (counts->n_journal_readings)
-        fprintf(file, ", %llu readings in the journal",
-                (unsigned long long)counts->n_journal_readings);
+        fprintf(file, ", %s in the journal",
+                counted(counts->n_journal_readings, "reading", "readings").text);
     if (counts->n_unchecked)
-        fprintf(file, "; %llu readings that are in the journal or in memory were not checked",
-                (unsigned long long)counts->n_unchecked);
+        fprintf(file, "; %s in the journal or in memory %s not checked",
+                counted(counts->n_unchecked, "reading that is", "readings that are").text,
+                plural(counts->n_unchecked, "was", "were"));
     fputc('\n', file);
 }
 

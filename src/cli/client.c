@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,6 +22,9 @@
 #include "net/tls.h"
 
 #define DEFAULT_PORT 50051
+
+/* What a connection's last bytes may take. */
+#define END_PATIENCE_MS 1000
 
 /* ---- words ---- */
 
@@ -47,6 +51,7 @@ const char *client_hint(const struct client *client, enum grpc_status status, co
     struct hint_situation situation = {
         .has_token = options_given(client->options, OPTION_TOKEN) ||
                      options_given(client->options, OPTION_TOKEN_FILE),
+        .has_certificate = options_given(client->options, OPTION_CLIENT_CERT),
     };
     struct err_text unused;
     int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);
@@ -132,7 +137,9 @@ static int read_token_file(const struct options *options, struct client_token *t
     FILE *file = fopen(name, "re");
     if (!file) {
         int r = -errno;
-        err_say(why, "%s: %s", name, strerror(-r));
+        err_say(why, "%s: %s%s", name, strerror(-r),
+                r == -ENOENT ? " (it holds what `thermograph token create' has printed)"
+                             : err_reading_remedy(r));
         return blame_file(options, OPTION_TOKEN_FILE, r, why);
     }
     warn_of_readers(file, name);
@@ -216,12 +223,22 @@ static void on_signal(void *user, int number) {
         client_finish(client, EXIT_INTERRUPTED);
 }
 
+/* All else is closed, or closes. */
+static void end_loop(struct client *client) {
+    uv_close((uv_handle_t *)&client->end, NULL);
+    net_loop_run(&client->loop);
+    net_loop_fini(&client->loop);
+}
+
 /* 0 or a negated errno. */
 static int start_loop(struct client *client) {
     static const int signals[] = {SIGINT, SIGTERM, 0};
     int r = net_loop_init(&client->loop, on_turn_ended, client);
     if (r)
         return r;
+    uv_timer_init(&client->loop.uv, &client->end);
+    client->end.data = client;
+    uv_unref((uv_handle_t *)&client->end);
     r = grpc_channel_new(&client->loop, &client->access, &client->channel);
     if (r == 0)
         r = signals_watch(&client->signals, &client->loop.uv, signals, on_signal, client);
@@ -230,8 +247,7 @@ static int start_loop(struct client *client) {
     if (client->channel)
         grpc_channel_close(STEAL(client->channel));
     net_loop_close(&client->loop);
-    net_loop_run(&client->loop);
-    net_loop_fini(&client->loop);
+    end_loop(client);
     return r;
 }
 
@@ -240,6 +256,14 @@ static void release(struct client *client) {
     SSL_CTX_free(client->access.tls);
     otlp_grpc_client_free(client->calls);
     telemetry_close(&client->telemetry);
+}
+
+/* By _exit(2): exit(3) comes to a destructor of libuv, which waits for the resolver. */
+static void leave(struct client *client) {
+    int exit_status = finish_output(client->options, client->exit_status);
+    release(client);
+    fflush(NULL);
+    _exit(exit_status);
 }
 
 /* 0 or a negated errno with words. */
@@ -263,6 +287,7 @@ int client_read(struct client *client, const struct options *options, uint64_t t
     client->options = options;
     client->timeout_ns = timeout_ns;
     client->access = (struct grpc_channel_options){0};
+    client->may_leave = false;
     client->telemetry = (struct telemetry){0};
     client->calls = NULL;
     return read_settings(client, why);
@@ -277,12 +302,15 @@ int client_start(struct client *client, struct err_text *why) {
     return r;
 }
 
-int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
+static int open_client(struct client *client, const struct options *options, uint64_t timeout_ns,
+                       bool is_watched) {
     struct err_text why;
     int r = client_read(client, options, timeout_ns, &why);
     if (r)
         return say_unusable(options, r, &why);
-    r = start_telemetry(client, &why);
+    client->may_leave = true;
+    if (is_watched)
+        r = start_telemetry(client, &why);
     if (r)
         release(client);
     else
@@ -291,6 +319,15 @@ int client_open(struct client *client, const struct options *options, uint64_t t
         return EXIT_OK;
     say_failure(options, "%s", why.text);
     return EXIT_FAILED;
+}
+
+int client_open(struct client *client, const struct options *options, uint64_t timeout_ns) {
+    return open_client(client, options, timeout_ns, true);
+}
+
+int client_open_unwatched(struct client *client, const struct options *options,
+                          uint64_t timeout_ns) {
+    return open_client(client, options, timeout_ns, false);
 }
 
 /* ---- running ---- */
@@ -316,6 +353,10 @@ int client_send_reading(struct grpc_client_call *call, const struct reading *rea
     return 0;
 }
 
+static void on_end(uv_timer_t *end) {
+    uv_stop(end->loop);
+}
+
 void client_finish(struct client *client, int exit_status) {
     if (client->is_finished)
         return;
@@ -326,11 +367,15 @@ void client_finish(struct client *client, int exit_status) {
     grpc_channel_close(STEAL(client->channel));
     signals_close(&client->signals);
     net_loop_close(&client->loop);
+    if (client->may_leave)
+        uv_timer_start(&client->end, on_end, END_PATIENCE_MS, 0);
 }
 
 int client_run(struct client *client) {
     net_loop_run(&client->loop);
-    net_loop_fini(&client->loop);
+    if (uv_loop_alive(&client->loop.uv))
+        leave(client);
+    end_loop(client);
     int exit_status = finish_output(client->options, client->exit_status);
     release(client); /* may wait for a receiver of telemetry: nobody who reads us is to wait too */
     return exit_status;

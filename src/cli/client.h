@@ -40,6 +40,8 @@ struct client {
     bool is_finished;
     int exit_status;
     struct signals signals;
+    bool may_leave; /* the program ends with it */
+    uv_timer_t end; /* after client_finish(): when it is no longer waited for */
     struct telemetry telemetry;
     struct otlp_grpc_client *calls; /* NULL: nobody watches */
 };
@@ -51,6 +53,13 @@ struct client {
 MUST_USE int client_open(struct client *client, const struct options *options, uint64_t timeout_ns);
 
 /*
+ * The same for calls that are not telemetry: what asks every few seconds, each time as a program of
+ * its own, would be most of what there is to see.
+ */
+MUST_USE int client_open_unwatched(struct client *client, const struct options *options,
+                                   uint64_t timeout_ns);
+
+/*
  * The two halves of client_open() for who says itself what is wrong: what the options say, and what
  * is made of it. Its calls are not telemetry. 0 or a negated errno with words; -EINVAL from the
  * first is wrong usage. After a failure there is nothing to free.
@@ -59,7 +68,10 @@ MUST_USE int client_read(struct client *client, const struct options *options, u
                          struct err_text *why);
 MUST_USE int client_start(struct client *client, struct err_text *why);
 
-/* Runs until client_finish() and frees all. Returns the exit status. */
+/*
+ * Runs until client_finish() and frees all. Returns the exit status. With a client of client_open()
+ * the program may end here: a name that is being looked up cannot be taken back from the resolver.
+ */
 MUST_USE int client_run(struct client *client);
 
 /* Starts a call with the client's timeout. What goes wrong is said and finishes the client. 0 or

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "cli/doctor_checks.h"
 #include "cli/serve_settings.h"
 #include "collector/tokens.h"
@@ -48,10 +49,10 @@ void doctor_certificate(struct doctor_report *report, const struct net_certifica
                           certificate->complaint, names, certificate->issuer, until.text);
     else if (left_s < (int64_t)CERTIFICATE_WARN_DAYS * SECONDS_A_DAY)
         doctor_report_say(report, DOCTOR_WARNING,
-                          "it expires in %lld days, on %s: renew it (make generate_certs RENEW=1); "
+                          "it expires in %s, on %s: renew it (make generate_certs RENEW=1); "
                           "for %s; signed by %s",
-                          (long long)(left_s / SECONDS_A_DAY), until.text, names,
-                          certificate->issuer);
+                          counted((uint64_t)(left_s / SECONDS_A_DAY), "day", "days").text,
+                          until.text, names, certificate->issuer);
     else
         doctor_report_say(report, DOCTOR_OK, "for %s; signed by %s; until %s (%lld days)", names,
                           certificate->issuer, until.text, (long long)(left_s / SECONDS_A_DAY));

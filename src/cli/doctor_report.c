@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/doctor_report.h"
+#include "base/plural.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -72,8 +73,8 @@ static void print_sum(const struct doctor_report *report) {
         fprintf(file, "\n%u FAILED", n[DOCTOR_FAILED]);
     else
         fprintf(file, "\nnothing has failed");
-    fprintf(file, ": %u ok, %u warning%s, %u not checked\n", n[DOCTOR_OK], n[DOCTOR_WARNING],
-            n[DOCTOR_WARNING] == 1 ? "" : "s", n[DOCTOR_NOT_CHECKED]);
+    fprintf(file, ": %u ok, %s, %u not checked\n", n[DOCTOR_OK],
+            counted(n[DOCTOR_WARNING], "warning", "warnings").text, n[DOCTOR_NOT_CHECKED]);
 }
 
 void doctor_report_abandon(void) {

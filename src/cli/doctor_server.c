@@ -12,6 +12,7 @@
 #include "cli/doctor_server.h"
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "cli/doctor_checks.h"
 #include "cli/unary.h"
 #include "proto/health.pb-c.h"
@@ -79,13 +80,12 @@ static void check_store(struct doctor_server *server, const Thermograph__V1__Sta
                           store->failure);
     else if (store->refused > 0)
         doctor_report_say(server->report, DOCTOR_WARNING,
-                          "it could not take %llu readings since the start; the server's log says "
-                          "why",
-                          (unsigned long long)store->refused);
+                          "it could not take %s since the start; the server's log says why",
+                          counted(store->refused, "reading", "readings").text);
     else
-        doctor_report_say(server->report, DOCTOR_OK,
-                          "thermograph %s keeps %llu readings of %llu sensors %s", status->version,
-                          (unsigned long long)store->readings, (unsigned long long)store->sensors,
+        doctor_report_say(server->report, DOCTOR_OK, "thermograph %s keeps %s of %s %s",
+                          status->version, counted(store->readings, "reading", "readings").text,
+                          counted(store->sensors, "sensor", "sensors").text,
                           store->disk ? "on disk" : "in memory only");
 }
 

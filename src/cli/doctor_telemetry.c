@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "cli/doctor_checks.h"
-#include "cli/doctor_hints.h"
 #include "cli/telemetry.h"
 #include "otel/shown_endpoint.h"
 #include "otel/text_list.h"
@@ -99,18 +98,6 @@ static void say_accepted(struct doctor_report *report, const struct otlp_probe_o
                           (unsigned long long)(outcome->took_ns / NS_PER_MS + 1));
 }
 
-static void say_failed(struct doctor_report *report, const struct otlp_probe_options *options,
-                       const struct otlp_probe_outcome *outcome) {
-    const struct doctor_export export = {.protocol = options->settings->protocol,
-                                         .endpoint = options->settings->endpoint,
-                                         .error_type = outcome->error_type,
-                                         .words = outcome->words.text};
-    const char *hint = doctor_hint(&export);
-    doctor_report_say(report, DOCTOR_FAILED, "%s did not arrive at %s: %s%s%s%s",
-                      signals[options->signal].item, destination(options->settings).text,
-                      outcome->words.text, hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
-}
-
 static void say_outcome(struct doctor_report *report, const struct otlp_probe_options *options,
                         const struct otlp_probe_outcome *outcome) {
     const char *item = signals[options->signal].item, *words = outcome->words.text;
@@ -124,7 +111,8 @@ static void say_outcome(struct doctor_report *report, const struct otlp_probe_op
                           item, to.text, *words ? ": " : "", words);
         return;
     case OTLP_PROBE_FAILED:
-        say_failed(report, options, outcome);
+        doctor_report_say(report, DOCTOR_FAILED, "%s did not arrive at %s: %s", item, to.text,
+                          words);
         return;
     case OTLP_PROBE_UNUSABLE:
         doctor_report_say(report, DOCTOR_FAILED, "nothing can be sent to %s: %s", to.text, words);

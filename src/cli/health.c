@@ -84,7 +84,7 @@ static int run(const struct options *options) {
     struct err_text why;
     if (options_flag(options, OPTION_VERBOSE, &health.is_verbose, &why))
         return say_usage(options, &why);
-    int status = client_open(&health.client, options, CLIENT_UNARY_TIMEOUT_NS);
+    int status = client_open_unwatched(&health.client, options, CLIENT_UNARY_TIMEOUT_NS);
     if (status)
         return status;
     health.answer.service = options->n_arguments ? options->arguments[0] : "";

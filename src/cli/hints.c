@@ -4,8 +4,6 @@
 #include <string.h>
 
 static const char *hint_for_connection(const char *text, struct hint_situation situation) {
-    if (strstr(text, "--ca") || strstr(text, "is the server running"))
-        return NULL; /* it says so itself */
     if (strstr(text, "refused"))
         return "is the server running there? --server names another";
     if (strstr(text, "signed by no CA") || strstr(text, "certificate is signed"))
@@ -19,6 +17,13 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
     bool is_strange = strstr(text, "cannot connect") && !strstr(text, " port ");
     if (situation.is_plaintext && is_strange)
         return "does it serve with TLS? then leave --plaintext out";
+    /* Some ask for a certificate only after the handshake, and do not always say that it is that.
+     */
+    bool is_cut = strstr(text, "closed at once") || strstr(text, "the connection broke");
+    bool is_late =
+        strstr(text, "certificate required") || (strstr(text, "cannot connect") && is_cut);
+    if (!situation.is_plaintext && !situation.has_certificate && is_late)
+        return "does it ask for a certificate of ours? --client-cert and --client-key name it";
     return NULL;
 }
 

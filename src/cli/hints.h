@@ -8,5 +8,6 @@
 struct hint_situation {
     bool has_token;
     bool is_plaintext;
+    bool has_certificate; /* of our own */
 };
 const char *hint_for(enum grpc_status status, const char *text, struct hint_situation situation);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "cli/moment.h"
 #include "cli/parse.h"
 #include "collector/rules.h"
@@ -159,10 +160,11 @@ static int check_csv_columns(const struct input *input, size_t n, struct err_tex
     if (n <= input->n_columns && (seen & needed) == needed)
         return 0;
     if (n > input->n_columns && input->n_columns < INPUT_N_COLUMNS - (input->sensor_id != NULL))
-        err_say(why, "%zu fields, but the header names %zu", n, input->n_columns);
+        err_say(why, "%s, but the header names %zu", counted(n, "field", "fields").text,
+                input->n_columns);
     else
-        err_say(why, "%zu fields; expected is %stemperature[,time[,sequence]]", n,
-                input->sensor_id ? "" : "sensor_id,");
+        err_say(why, "%s; expected is %stemperature[,time[,sequence]]",
+                counted(n, "field", "fields").text, input->sensor_id ? "" : "sensor_id,");
     return INPUT_E_BAD;
 }
 

@@ -102,8 +102,10 @@ static const struct option_info table[N_OPTIONS] = {
                  "127.0.0.1:9464)"},
     [OPTION_METRICS_SENSORS] =
         {"metrics-sensors", 0, "GLOB",
-         .help = "Sensors whose temperatures are metrics, such as `boiler-*' (default: all, as "
-                 "long as there are not more than 500)"},
+         .help =
+             "Sensors whose temperatures are metrics: one pattern, in which `*' is any text and "
+             "`?' one character, such as `boiler-*' (default: all, as long as there are not "
+             "more than 500)"},
 
     /* readings */
     [OPTION_TIME] = {"time", 0, "TIME", .help = "Time of the reading (default: now)"},
@@ -139,9 +141,10 @@ static const struct option_info table[N_OPTIONS] = {
          .help = "The same seed gives the same readings (default: random; 1 in a data set)"},
     [OPTION_DATASET] =
         {"dataset", 0, "A|B",
-         .help = "A data set without pauses, from --start on (2026-01-01). A: a reading of "
-                 "each sensor a second. B: at random intervals of 1 to 10 s, with "
-                 "nanoseconds",
+         .help = "Send a data set without pauses instead of readings of now, such as --dataset A "
+                 "--sensors 100 --count 50000. A: a reading of each sensor a second. B: at random "
+                 "intervals of 1 to 10 s, with nanoseconds. From --start on (2026-01-01) "
+                 "(default: none)",
          .choices = CHOICES("A", "B")},
     [OPTION_PRINT] = {"print", 0, NULL, .help = "Print the data set as CSV instead of sending it"},
 

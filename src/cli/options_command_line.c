@@ -159,6 +159,18 @@ static int read_command_line(struct options *options, int argc, char **argv) {
     return argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, line) ? -ENOMEM : 0;
 }
 
+/* Mostly a variable of a script that is not set. 0, or -EINVAL with words. */
+static int check_file_names(const struct options *options, struct err_text *why) {
+    for (unsigned id = 0; id < N_OPTIONS; id++) {
+        const char *form = option_info(id)->argument, *text = options->values[id].text;
+        if (!text || *text || !form || strcmp(form, "FILE") != 0)
+            continue;
+        err_say(why, "an empty name: give a file, or leave the option out");
+        return options_blame(options, id, why);
+    }
+    return 0;
+}
+
 int options_read(struct options *options, const struct verb *verb, int argc, char **argv,
                  struct err_text *why) {
     *options = (struct options){.verb = verb};
@@ -169,6 +181,9 @@ int options_read(struct options *options, const struct verb *verb, int argc, cha
         err_say(why, "out of memory");
         return r;
     }
+    r = check_file_names(options, why);
+    if (r)
+        return r;
     const char *file = options_text(options, OPTION_CONFIG);
     return file ? options_read_file(options, file, why) : 0;
 }

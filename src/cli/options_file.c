@@ -50,7 +50,7 @@ static const char *cut_at(struct err_text *words, const char *marker) {
 /* The one option that people write as a list. */
 static void explain_list(struct err_text *why) {
     struct err_text words = *why;
-    if (strstr(words.text, "one value belongs here"))
+    if (strstr(words.text, "listen: one value belongs here"))
         err_say(why, "%s (several addresses of listen stand between commas)", words.text);
 }
 

@@ -196,10 +196,3 @@ struct output_number output_number(uint64_t number) {
     snprintf(out.text, sizeof(out.text), "%llu", (unsigned long long)number);
     return out;
 }
-
-struct output_readings output_readings(uint64_t n) {
-    struct output_readings out;
-    snprintf(out.text, sizeof(out.text), "%llu reading%s", (unsigned long long)n,
-             n == 1 ? "" : "s");
-    return out;
-}

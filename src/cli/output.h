@@ -60,9 +60,3 @@ struct output_number {
     char text[24];
 };
 struct output_number output_number(uint64_t number);
-
-/* `1 reading`, `3 readings` */
-struct output_readings {
-    char text[40];
-};
-struct output_readings output_readings(uint64_t n);

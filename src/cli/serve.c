@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/signals.h"
 #include "cli/client.h"
 #include "cli/libraries.h"
@@ -98,7 +99,8 @@ static int open_tls(struct serve *serve, struct err_text *why) {
         return r;
     int64_t days = (serve->expires_at - (int64_t)(clock_wall_ns() / NS_PER_S)) / 86400;
     if (days < CERTIFICATE_WARN_DAYS)
-        log_warn("the certificate %s expires in %lld days", settings->cert, (long long)days);
+        log_warn("the certificate %s expires in %s: make generate_certs RENEW=1", settings->cert,
+                 counted((uint64_t)days, "day", "days").text);
     return 0;
 }
 
@@ -448,10 +450,11 @@ static void say_serving(const struct serve *serve) {
     const struct serve_settings *settings = &serve->settings;
     char addresses[1024];
     format_addresses(serve, addresses, sizeof(addresses));
-    log_info("serving on %s (%s, %s%s, %u worker%s, readings in %s)", addresses,
+    log_info("serving on %s (%s, %s%s, %s, readings in %s)", addresses,
              settings->cert ? "TLS" : "plaintext", settings->tokens ? "tokens from " : "no tokens",
-             settings->tokens ? settings->tokens : "", settings->n_workers,
-             settings->n_workers == 1 ? "" : "s", settings->data ? settings->data : "memory");
+             settings->tokens ? settings->tokens : "",
+             counted(settings->n_workers, "worker", "workers").text,
+             settings->data ? settings->data : "memory");
     if (serve->admin)
         log_info("admin port on %s",
                  format_address(&settings->admin, admin_port(serve->admin)).text);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "cli/verb.h"
 #include "proto/message.h"
 
@@ -107,10 +108,9 @@ static void on_interrupted(struct client *client) {
 
 static void say_end(const struct simulator *simulator) {
     if (simulator->settings.kind == SIMULATE_SERVER_STREAM)
-        fprintf(stderr, "ended: read %llu time%s\n", (unsigned long long)simulator->n_done,
-                simulator->n_done == 1 ? "" : "s");
+        fprintf(stderr, "ended: read %s\n", counted(simulator->n_done, "time", "times").text);
     else
-        fprintf(stderr, "ended: %s kept\n", output_readings(simulator->n_done).text);
+        fprintf(stderr, "ended: %s kept\n", counted(simulator->n_done, "reading", "readings").text);
 }
 
 static int run_live(const struct options *options, const struct simulate_settings *settings) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/plural.h"
 #include "cli/reading_output.h"
 #include "cli/simulate.h"
 #include "cli/unary.h"
@@ -80,7 +81,8 @@ int simulate_dataset_print(const struct options *options,
     }
     int status = finish_output(options, EXIT_OK);
     if (is_interrupted && status == EXIT_OK)
-        fprintf(stderr, "ended: %s printed\n", output_readings(output.n_records).text);
+        fprintf(stderr, "ended: %s printed\n",
+                counted(output.n_records, "reading", "readings").text);
     return status;
 }
 
@@ -88,8 +90,9 @@ int simulate_dataset_print(const struct options *options,
 
 static void dataset_end(struct dataset *dataset) {
     double seconds = (double)(clock_monotonic_ns() - dataset->started_at_ns) / (double)NS_PER_S;
-    fprintf(stderr, "%s kept in %.2f s, %.0f a second\n", output_readings(dataset->n_kept).text,
-            seconds, (double)dataset->n_kept / seconds);
+    fprintf(stderr, "%s kept in %.2f s, %.0f a second\n",
+            counted(dataset->n_kept, "reading", "readings").text, seconds,
+            (double)dataset->n_kept / seconds);
     if (dataset->n_duplicates)
         fprintf(stderr, "%llu of them had been kept before\n",
                 (unsigned long long)dataset->n_duplicates);
@@ -99,7 +102,8 @@ static void dataset_end(struct dataset *dataset) {
 static void on_interrupted(struct client *client) {
     struct dataset *dataset = CONTAINER_OF(client, struct dataset, client);
     fprintf(stderr, "ended: %s sent; %llu of them were acknowledged\n",
-            output_readings(dataset->n_sent).text, (unsigned long long)dataset->n_kept);
+            counted(dataset->n_sent, "reading", "readings").text,
+            (unsigned long long)dataset->n_kept);
     client_finish(client, EXIT_OK);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "cli/simulate.h"
 #include "cli/unary.h"
 #include "proto/thermograph.pb-c.h"
@@ -31,7 +32,8 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
         simulator_failed(simulator, status, text);
         return;
     }
-    printf("read %s: %s", simulator->sensor_id, output_readings(simulator->n_read).text);
+    printf("read %s: %s", simulator->sensor_id,
+           counted(simulator->n_read, "reading", "readings").text);
     if (simulator->n_read)
         printf(", average %.2f C", simulator->sum / (double)simulator->n_read);
     putchar('\n');

@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "cli/simulate.h"
 #include "cli/unary.h"
 #include "proto/message.h"
 
-/* Readings in one simulated client stream. */
+/* Readings in one call that streams. A chat could go on for ever, but then nothing of it would be
+ * seen: a call is a span, and counts, when it ends. */
 enum {
     STREAM_MIN = 3,
     STREAM_SPREAD = 8,
@@ -72,12 +74,19 @@ static void send_next(struct simulator *simulator) {
         simulator->n_in_call++;
 }
 
+static uint64_t choose_call_length(struct simulator *simulator) {
+    uint64_t n = STREAM_MIN + random_below(&simulator->random, STREAM_SPREAD);
+    uint64_t left = simulator->settings.count - simulator->n_done;
+    return simulator->settings.count && left < n ? left : n;
+}
+
 /* Starts a call if there is none. 0, or -EINVAL: it was said. */
 static int ensure_call(struct simulator *simulator, const char *path,
                        const struct grpc_client_ops *ops) {
     if (simulator->call)
         return 0;
     simulator->n_in_call = 0;
+    simulator->n_for_call = choose_call_length(simulator);
     return client_call(&simulator->client, path, ops, simulator, &simulator->call);
 }
 
@@ -100,7 +109,7 @@ static void on_stream_status(struct grpc_client_call *call, enum grpc_status sta
         simulator_failed(simulator, status, text);
         return;
     }
-    printf("stream of %s: %s\n", output_readings(simulator->n_in_call).text,
+    printf("stream of %s: %s\n", counted(simulator->n_in_call, "reading", "readings").text,
            simulator->ack ? simulator->ack->message : "an answer without words");
     simulator->n_done += simulator->n_in_call;
     simulator_succeeded(simulator);
@@ -109,15 +118,7 @@ static void on_stream_status(struct grpc_client_call *call, enum grpc_status sta
 
 static const struct grpc_client_ops stream_ops = {.message = on_ack, .status = on_stream_status};
 
-static uint64_t choose_stream_length(struct simulator *simulator) {
-    uint64_t n = STREAM_MIN + random_below(&simulator->random, STREAM_SPREAD);
-    uint64_t left = simulator->settings.count - simulator->n_done;
-    return simulator->settings.count && left < n ? left : n;
-}
-
 void simulate_client_stream(struct simulator *simulator) {
-    if (!simulator->call)
-        simulator->n_for_call = choose_stream_length(simulator);
     if (ensure_call(simulator, "/SensorService/StreamSensorReadings", &stream_ops))
         return;
     send_next(simulator);
@@ -145,10 +146,10 @@ static void on_answer(struct grpc_client_call *call, struct bytes message) {
     print_reading(&simulator->reading, "said");
     printf(": %s\n", ((const ServerMessage *)answer)->message);
     reading_is_kept(simulator);
-    if (simulator_is_done(simulator))
-        grpc_client_call_half_close(call);
-    else
+    if (simulator->n_in_call < simulator->n_for_call)
         simulator_rest(simulator);
+    else
+        grpc_client_call_half_close(call);
 }
 
 static void on_chat_status(struct grpc_client_call *call, enum grpc_status status,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "cli/answers.h"
 #include "cli/upload.h"
 #include "cli/verb.h"
@@ -41,7 +42,7 @@ static uint64_t n_stored(const struct stream *stream) {
 }
 
 static void say_stored(const struct stream *stream) {
-    fprintf(stderr, "%s stored", output_readings(n_stored(stream)).text);
+    fprintf(stderr, "%s stored", counted(n_stored(stream), "reading", "readings").text);
     if (stream->ack->duplicates)
         fprintf(stderr, "; %llu of them had been stored before",
                 (unsigned long long)stream->ack->duplicates);
@@ -74,7 +75,7 @@ static void say_uncertainty(const struct stream *stream, const char *text) {
     if (stream->upload.n_sent > 0 && !strstr(text, "stored"))
         say_failure(stream->upload.client.options,
                     "%s sent; how many of them are stored is not known",
-                    output_readings(stream->upload.n_sent).text);
+                    counted(stream->upload.n_sent, "reading", "readings").text);
 }
 
 static void on_status(struct grpc_client_call *call, enum grpc_status status, const char *text) {
@@ -102,7 +103,7 @@ static const struct grpc_client_ops ops = {
 
 static void on_progress(uv_timer_t *progress) {
     const struct stream *stream = progress->data;
-    fprintf(stderr, "\r%s sent", output_readings(stream->upload.n_sent).text);
+    fprintf(stderr, "\r%s sent", counted(stream->upload.n_sent, "reading", "readings").text);
 }
 
 /* The call, which is there, ends it. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 
 bool upload_is_typed(const struct upload *upload) {
     return upload->feed.fd == STDIN_FILENO && isatty(STDIN_FILENO);
@@ -79,8 +80,8 @@ bool upload_is_whole(const struct upload *upload) {
 /* The call ended well, so all that was sent is kept. */
 void upload_say_cut(const struct upload *upload, struct err_text *words) {
     err_say(words, "%s before line %llu %s stored; the rest was not sent",
-            output_readings(upload->n_sent).text, (unsigned long long)upload->bad_line,
-            upload->n_sent == 1 ? "is" : "are");
+            counted(upload->n_sent, "reading", "readings").text,
+            (unsigned long long)upload->bad_line, plural(upload->n_sent, "is", "are"));
 }
 
 /* Puts the line into words about a reading, which the server knows by its number in the call. */

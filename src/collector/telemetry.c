@@ -57,6 +57,7 @@ struct collector_telemetry {
 struct commit_context {
     struct otel_trace_id trace_id;
     struct otel_span_id span_id;
+    uint64_t ended_ns; /* wall clock */
     uint8_t flags;
 };
 _Static_assert(sizeof(struct commit_context) <= sizeof(struct store_commit_mark),
@@ -76,11 +77,13 @@ static void on_commit_started(void *user, struct store_commit *commit) {
         return;
     otel_span_start(telemetry->options.tracer, &options, &telemetry->commit_span);
     const struct otel_span_context *span = &telemetry->commit_span.context.span;
-    const struct commit_context context = {span->trace_id, span->span_id, span->flags};
+    const struct commit_context context = {
+        .trace_id = span->trace_id, .span_id = span->span_id, .flags = span->flags};
     memcpy(commit->mark.bytes, &context, sizeof(context));
 }
 
-static void end_commit_span(struct otel_span *span, const struct store_commit *commit) {
+static void end_commit_span(struct otel_span *span, const struct store_commit *commit,
+                            uint64_t ended_ns) {
     if (otel_span_is_recorded(span)) {
         otel_span_set(span, "store.commit.batches", otel_integer((int64_t)commit->n_batches));
         otel_span_set(span, "store.commit.readings", otel_integer((int64_t)commit->n_readings));
@@ -89,7 +92,16 @@ static void end_commit_span(struct otel_span *span, const struct store_commit *c
             otel_span_status(span, OTEL_STATUS_ERROR, bytes_str("not all readings were kept"));
         }
     }
-    otel_span_end(span, 0);
+    otel_span_end(span, ended_ns);
+}
+
+/* One look at the clock for all whose readings it kept. */
+static uint64_t mark_end(struct store_commit *commit) {
+    struct commit_context context;
+    memcpy(&context, commit->mark.bytes, sizeof(context));
+    context.ended_ns = clock_wall_ns();
+    memcpy(commit->mark.bytes, &context, sizeof(context));
+    return context.ended_ns;
 }
 
 static void on_commit_ended(void *user, struct store_commit *commit) {
@@ -101,7 +113,8 @@ static void on_commit_ended(void *user, struct store_commit *commit) {
         otel_series_record(telemetry->commit_readings, (double)commit->n_readings,
                            &telemetry->commit_span.context);
     }
-    end_commit_span(&telemetry->commit_span, commit);
+    if (telemetry->options.tracer)
+        end_commit_span(&telemetry->commit_span, commit, mark_end(commit));
 }
 
 /* ---- readings, on the workers ---- */
@@ -114,9 +127,10 @@ static void mark_kept(struct otel_span *span, const struct store_outcome *outcom
         otel_attribute("sensor.readings.duplicates", otel_integer((int64_t)outcome->duplicates)),
     };
     memcpy(&commit, outcome->mark->bytes, sizeof(commit));
+    size_t n = outcome->duplicates ? ARRAY_LEN(kept) : 1;
     link.context = (struct otel_span_context){
         .trace_id = commit.trace_id, .span_id = commit.span_id, .flags = commit.flags};
-    otel_span_event(span, "durable", 0, kept, ARRAY_LEN(kept));
+    otel_span_event(span, "durable", commit.ended_ns, kept, n);
     otel_span_link(span, &link);
 }
 
@@ -281,18 +295,21 @@ static int make_observed(struct collector_telemetry *telemetry) {
     return otel_instruments_new(telemetry->options.meter, rows, ARRAY_LEN(rows));
 }
 
-static struct otel_series *series_with(struct otel_instrument *instrument, const char *key,
-                                       const char *value) {
+/* Of a counter. It is there before it counts: a rate sees a rise only from a zero that it saw. */
+static struct otel_series *series_from_zero(struct otel_instrument *counter, const char *key,
+                                            const char *value) {
     const struct otel_attribute attribute = otel_attribute(key, otel_str(value));
-    return otel_series_of(instrument, &attribute, 1);
+    struct otel_series *series = otel_series_of(counter, &attribute, 1);
+    otel_series_add(series, 0);
+    return series;
 }
 
 static void bind_series(struct collector_telemetry *telemetry) {
     const struct instruments *all = &telemetry->instruments;
-    telemetry->accepted = series_with(all->readings, "sensor.readings.outcome", "new");
-    telemetry->duplicates = series_with(all->readings, "sensor.readings.outcome", "duplicate");
+    telemetry->accepted = series_from_zero(all->readings, "sensor.readings.outcome", "new");
+    telemetry->duplicates = series_from_zero(all->readings, "sensor.readings.outcome", "duplicate");
     for (size_t i = 0; i < TELEMETRY_N_REFUSALS; i++)
-        telemetry->refused[i] = series_with(all->refused, "error.type", refusal_names[i]);
+        telemetry->refused[i] = series_from_zero(all->refused, "error.type", refusal_names[i]);
     telemetry->commit_duration = otel_series_of(all->commit_duration, NULL, 0);
     telemetry->commit_readings = otel_series_of(all->commit_readings, NULL, 0);
 }

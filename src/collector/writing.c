@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 
+#include "base/plural.h"
 #include "collector/rules.h"
 #include "collector/worker.h"
 
@@ -37,10 +38,9 @@ static void writing_finish_with_verdict(struct writing *writing) {
         grpc_call_finish(writing->call, writing->verdict, "%s", writing->why.text);
         return;
     }
-    grpc_call_finish(writing->call, writing->verdict,
-                     "%s; %" PRIu64 " reading%s before it %s stored", writing->why.text,
-                     writing->accepted, writing->accepted == 1 ? "" : "s",
-                     writing->accepted == 1 ? "is" : "are");
+    grpc_call_finish(writing->call, writing->verdict, "%s; %s before it %s stored",
+                     writing->why.text, counted(writing->accepted, "reading", "readings").text,
+                     plural(writing->accepted, "is", "are"));
 }
 
 /* Ends the call when nothing more is to be waited for. */

@@ -9,6 +9,8 @@
 
 #include "base/bytes.h"
 
+#define EXAMPLE "write HOST:PORT, such as 127.0.0.1:50051, or [::1]:50051 for IPv6"
+
 /* 1 to 5 digits, at most 65535; 0 is a port too: the system chooses. */
 static int address_parse_port(struct bytes digits, uint16_t *port) {
     uint32_t number = 0;
@@ -67,17 +69,30 @@ static bool address_has_scheme(const char *text, struct err_text *why) {
     return true;
 }
 
+/* No host has digits alone, though the resolver would make one of them. */
+static bool address_is_port(const char *text, struct err_text *why) {
+    bool is_port = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+    if (is_port)
+        err_say(why, "'%.80s' is a port without a host: write HOST:PORT, such as 127.0.0.1:%.5s",
+                text, text);
+    return is_port;
+}
+
 int net_address_parse(const char *text, uint16_t default_port, struct net_address *address,
                       struct err_text *why) {
     struct bytes host, port;
-    if (address_has_scheme(text, why))
+    if (address_has_scheme(text, why) || address_is_port(text, why))
         return -EINVAL;
+    if (text[0] == '\0') {
+        err_say(why, "an empty address: " EXAMPLE);
+        return -EINVAL;
+    }
     if (address_cut(bytes_str(text), &host, &port) || host.len >= sizeof(address->host)) {
-        err_say(why, "'%.80s' is no address: write HOST:PORT, for IPv6 [HOST]:PORT", text);
+        err_say(why, "'%.80s' is no address: " EXAMPLE, text);
         return -EINVAL;
     }
     if (!port.data && default_port == 0) {
-        err_say(why, "'%s' has no port: write HOST:PORT, for IPv6 [HOST]:PORT", text);
+        err_say(why, "'%s' has no port: " EXAMPLE, text);
         return -EINVAL;
     }
     address->port = default_port;

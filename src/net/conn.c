@@ -259,11 +259,20 @@ static bool conn_may_read(const struct net_conn *conn) {
     return conn->state == CONN_OPEN || conn->state == CONN_FLUSHING || conn->state == CONN_BROKEN;
 }
 
+/* The peer's last word, a TLS alert, tells more than how the socket broke. */
+static void conn_end_broken(struct net_conn *conn, int r, const char *why) {
+    if (r == -EPROTO)
+        err_say(&conn->why, "%s", why);
+    conn_close(conn, NULL);
+}
+
 /* After the last read of a turn. */
 static void conn_after_read(struct net_conn *conn, int r, const char *why) {
     if (r == 0)
         conn_mark_unread(conn);
-    else if (r == TRANSPORT_E_ENDED || conn->state == CONN_BROKEN)
+    else if (conn->state == CONN_BROKEN)
+        conn_end_broken(conn, r, why);
+    else if (r == TRANSPORT_E_ENDED)
         conn_close(conn, NULL);
     else if (r == TRANSPORT_E_WANTS_WRITE)
         conn_await_room(conn);

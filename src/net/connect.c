@@ -70,9 +70,8 @@ void connect_try_next(struct net_conn *conn) {
         if (connector->error == 0)
             return;
     }
-    connect_give_up(conn, connector->error == -ECONNREFUSED
-                              ? "connection refused (is the server running there?)"
-                              : strerror(-connector->error));
+    connect_give_up(conn, connector->error == -ECONNREFUSED ? "connection refused"
+                                                            : strerror(-connector->error));
 }
 
 /* Whether the attempt under way has connected: a socket that has a peer has. */

@@ -63,8 +63,7 @@ static void words_for_certificate(SSL *ssl, struct err_text *why) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-        err_say(why, "the server's certificate is signed by no CA that is trusted here "
-                     "(--ca names the file)");
+        err_say(why, "the server's certificate is signed by no CA that is trusted here");
         return;
     case X509_V_ERR_CERT_HAS_EXPIRED:
         err_say(why, "the server's certificate has expired (to renew it there: "

@@ -79,7 +79,7 @@ static int tls_check_file(const char *path, const char *what, struct err_text *w
     if (!file) {
         int r = -errno;
         err_say(why, "cannot read the %s %s: %s%s", what, path, strerror(-r),
-                r == -ENOENT ? " (make generate_certs makes one)" : "");
+                r == -ENOENT ? " (make generate_certs makes one)" : err_reading_remedy(r));
         return r;
     }
     fclose(file);

@@ -5,11 +5,16 @@
  * gets a place twice as large as needed, so that an attribute that is set for ever with ever longer
  * texts costs its record a few times its last size, not the sum of all.
  *
- * Keys are looked for one after the other: spans have a dozen, and at most their limit.
+ * Keys are looked for one after the other: spans have a dozen, and at most their limit. Most are
+ * new, and of most of these two bits, of 64, tell at once that nothing has to be looked for.
  */
 #include "otel/attributes.h"
 
 #include "base/utf8.h"
+
+enum {
+    MAX_LENT = 16, /* more are copied, which takes less time than to look for a key among them */
+};
 
 struct entry {
     struct otel_kept_attribute kept; /* first: it is what others see of it */
@@ -122,10 +127,29 @@ bool attributes_copy_value(struct record *record, const struct otel_value *value
 
 /* ---- sets ---- */
 
-static struct entry *find(const struct otel_kept_attributes *kept, struct bytes key) {
+/* Two bits of 64: of a dozen keys in one span, hardly any has both in common with the others. */
+static uint64_t bits_of(struct bytes key) {
+    const uint8_t *at = key.data;
+    uint64_t word = at[key.len / 4] | (uint64_t)at[key.len / 2] << 8 |
+                    (uint64_t)at[key.len * 3 / 4] << 16 | (uint64_t)at[key.len - 1] << 24 |
+                    (uint64_t)key.len << 32;
+    word *= UINT64_C(0xD6E8FEB86659FD93);
+    return UINT64_C(1) << (word >> 58) | UINT64_C(1) << (word >> 52 & 63);
+}
+
+bool attributes_may_have(struct otel_kept_attributes *kept, struct bytes key) {
+    uint64_t bits = bits_of(key);
+    bool may_have = (kept->keys & bits) == bits;
+    kept->keys |= bits;
+    return may_have;
+}
+
+static struct otel_kept_attribute *find(struct otel_kept_attributes *kept, struct bytes key) {
+    if (!attributes_may_have(kept, key))
+        return NULL;
     for (struct otel_kept_attribute *at = kept->first; at; at = at->next)
         if (bytes_equal_short(at->attribute.key, key))
-            return CONTAINER_OF(at, struct entry, kept);
+            return at;
     return NULL;
 }
 
@@ -173,10 +197,14 @@ static struct entry *add(struct record *record, struct otel_kept_attributes *kep
 /* The entry of this key with a body of `size` bytes; NULL over a limit or without room. */
 static struct entry *entry_for(struct record *record, struct otel_kept_attributes *kept,
                                size_t n_max, struct bytes key, size_t size) {
-    struct entry *entry = find(kept, key);
-    if (entry)
+    if (key.len == 0)
+        return NULL;
+    struct otel_kept_attribute *there = find(kept, key);
+    if (there) {
+        struct entry *entry = CONTAINER_OF(there, struct entry, kept);
         return make_body(record, entry, size) ? entry : NULL;
-    if (kept->n >= n_max || key.len == 0)
+    }
+    if (kept->n >= n_max)
         return NULL;
     return add(record, kept, key, size);
 }
@@ -198,4 +226,49 @@ void attributes_set_all(struct record *record, struct otel_kept_attributes *kept
                         const struct otel_attribute *attributes, size_t n) {
     for (size_t i = 0; i < n; i++)
         attributes_set(record, kept, limits, attributes[i].key, &attributes[i].value);
+}
+
+/* ---- what is borrowed ---- */
+
+bool attributes_cut_value(struct record *record, const struct attribute_limits *limits,
+                          const struct otel_value *value, struct otel_value *cut) {
+    size_t max = limits->value_length;
+    *cut = *value;
+    if (value->type == OTEL_TEXT || value->type == OTEL_BYTES)
+        cut->text.len = body_size(value, max);
+    if (value->type != OTEL_TEXTS)
+        return true;
+    size_t size = body_size(value, max);
+    uint8_t *body = record_alloc(record, size);
+    if (!body)
+        return false;
+    copy_value(value, max, size, body, cut);
+    return true;
+}
+
+/* In bytes, of which there are no fewer than characters. */
+static bool may_be_long(const struct otel_value *value, size_t max) {
+    if (max == SIZE_MAX)
+        return false;
+    bool has_text = value->type == OTEL_TEXT || value->type == OTEL_BYTES;
+    return value->type == OTEL_TEXTS || (has_text && value->text.len > max);
+}
+
+/* Attributes of an event are few: their keys are mostly told apart by their lengths. */
+static bool has_before(const struct otel_attribute *attributes, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (bytes_equal_short(attributes[k].key, attributes[i].key))
+            return true;
+    return false;
+}
+
+bool attributes_fit(const struct attribute_limits *limits, const struct otel_attribute *attributes,
+                    size_t n) {
+    if (n > limits->n || n > MAX_LENT)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (attributes[i].key.len == 0 || has_before(attributes, i) ||
+            may_be_long(&attributes[i].value, limits->value_length))
+            return false;
+    return true;
 }

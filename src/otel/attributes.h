@@ -15,6 +15,20 @@ void attributes_set_all(struct record *record, struct otel_kept_attributes *kept
                         const struct attribute_limits *limits,
                         const struct otel_attribute *attributes, size_t n);
 
+/* Whether one of this key may be there, which is not empty: of most that are not it tells that they
+ * are not. From now on it may be. */
+bool attributes_may_have(struct otel_kept_attributes *kept, struct bytes key);
+
+/* A value as it is under the limits: borrowed, but for an array of texts, which is copied into the
+ * record. False without room for that. */
+bool attributes_cut_value(struct record *record, const struct attribute_limits *limits,
+                          const struct otel_value *value, struct otel_value *cut);
+
+/* Whether they may be lent as they are: each key once, and nothing over a limit. It may be false of
+ * some that might. */
+bool attributes_fit(const struct attribute_limits *limits, const struct otel_attribute *attributes,
+                    size_t n);
+
 /* Copies a value, whole. False without room, and `*copy` is then as it was. */
 bool attributes_copy_value(struct record *record, const struct otel_value *value,
                            struct otel_value *copy);

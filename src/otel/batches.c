@@ -11,6 +11,7 @@
 #include "otel/batches.h"
 
 #include "base/mem.h"
+#include "otel/encoded_record.h"
 #include "otel/log_record.h"
 #include "otel/span_record.h"
 
@@ -24,10 +25,7 @@ static struct record_queue *queue_of(const struct batches *batches) {
 }
 
 static void free_all(struct record_list *list) {
-    for (struct record *record = list->first, *next; record; record = next) {
-        next = record->next;
-        record_free(record);
-    }
+    record_free_all(list->first);
     *list = (struct record_list){0};
 }
 
@@ -86,8 +84,14 @@ static struct record *pop(struct record_list *list) {
     return record;
 }
 
+static bool is_encoded(const struct batches *batches) {
+    return batches->recorder->encoders[batches->kind];
+}
+
 static void show(struct batches *batches, size_t i, struct record *record) {
-    if (batches->kind == RECORD_SPAN)
+    if (is_encoded(batches))
+        batches->encoded[i] = &CONTAINER_OF(record, struct encoded_record, record)->data;
+    else if (batches->kind == RECORD_SPAN)
         batches->spans[i] = &CONTAINER_OF(record, struct span_record, record)->data;
     else
         batches->logs[i] = &CONTAINER_OF(record, struct log_record, record)->data;
@@ -114,7 +118,9 @@ static void export_batch(struct batches *batches, uint64_t now_ns) {
                                .resource = batches->resource,
                                .n = n,
                                .deadline_ns = now_ns + batches->settings.timeout_ns};
-    if (batches->kind == RECORD_SPAN)
+    if (is_encoded(batches))
+        batch.encoded = batches->encoded;
+    else if (batches->kind == RECORD_SPAN)
         batch.spans = batches->spans;
     else
         batch.logs = batches->logs;

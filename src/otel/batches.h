@@ -19,6 +19,7 @@ struct batches {
     union {
         const struct otel_span_data **spans;
         const struct otel_log_data **logs;
+        const struct otel_encoded **encoded;
         void *view; /* of what is exporting: `settings.max_batch` of them */
     };
     uint64_t due_ns;

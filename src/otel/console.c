@@ -362,9 +362,9 @@ static void console_free(struct otel_exporter *exporter) {
 
 int otel_console_new(enum otel_signal signal, FILE *out, struct otel_exporter **exporter) {
     static const struct otel_exporter_ops ops[OTEL_N_SIGNALS] = {
-        {"console_span_exporter", console_send, console_cancel, console_free},
-        {"console_metric_exporter", console_send, console_cancel, console_free},
-        {"console_log_exporter", console_send, console_cancel, console_free},
+        {"console_span_exporter", console_send, console_cancel, console_free, NULL},
+        {"console_metric_exporter", console_send, console_cancel, console_free, NULL},
+        {"console_log_exporter", console_send, console_cancel, console_free, NULL},
     };
     struct console *console = mem_new(struct console);
     if (!console)

@@ -3,17 +3,27 @@
 
 #include "otel/tally.h"
 
+#define NEVER (UINT64_C(1) << 62)
+
 enum {
     TRIES = 4, /* writes are rare; the next collection finds what this one has missed */
 };
 
-bool exemplar_is_chosen(struct exemplar_slot *slot, uint64_t collection, struct random *random) {
+/* The one that replaces the `n`-th comes later than the k-th with a chance of n/k. */
+static uint64_t draw_next(uint64_t n, struct random *random) {
+    double next = (double)n / (1 - random_unit(random));
+    return next < (double)NEVER ? (uint64_t)next + 1 : NEVER;
+}
+
+bool exemplar_is_chosen(struct exemplar_slot *slot, uint32_t collection, struct random *random) {
     if (slot->collection != collection) {
         slot->collection = collection;
-        slot->n_offered = 0;
+        slot->n_offered = slot->next_chosen = 0;
     }
-    slot->n_offered++;
-    return slot->n_offered == 1 || random_below(random, slot->n_offered) == 0;
+    if (++slot->n_offered < slot->next_chosen)
+        return false;
+    slot->next_chosen = draw_next(slot->n_offered, random);
+    return true;
 }
 
 static uint64_t word_of(const uint8_t *bytes) {

@@ -8,19 +8,21 @@
  *
  * Of all that is measured between two collections each has the same chance to be the one that stays
  * (Metrics SDK, reservoirs of size 1, and one for each bucket): the n-th replaces the one before it
- * with a chance of 1/n. So most measurements do not even ask for the time.
+ * with a chance of 1/n. Which one that will be is drawn when one is chosen, so that most only
+ * count.
  *
  * All zero is an empty one.
  */
 struct exemplar_slot {
-    uint32_t sequence;   /* odd: being written */
-    uint64_t collection; /* that `n_offered` counts for; the writer's, as the next one */
-    uint64_t n_offered;
+    uint32_t sequence; /* odd: being written */
+    /* The writer's: */
+    uint32_t collection; /* that `n_offered` counts for */
+    uint64_t n_offered, next_chosen;
     uint64_t words[5]; /* time, value, trace id, span id */
 };
 
 /* Counts a measurement; whether it is to be written. `collection` is the number of the last one. */
-bool exemplar_is_chosen(struct exemplar_slot *slot, uint64_t collection, struct random *random);
+bool exemplar_is_chosen(struct exemplar_slot *slot, uint32_t collection, struct random *random);
 
 void exemplar_write(struct exemplar_slot *slot, const struct otel_exemplar *exemplar);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "otel/logger.h"
+#include "otel/encoder.h"
 #include "otel/metric_data.h"
 #include "otel/settings.h"
-#include "otel/span_data.h"
 
 /*
  * The seam between the SDK and what sends (OpenTelemetry specification, "Span exporter" and its
@@ -19,6 +18,7 @@ struct otel_batch {
     const struct otel_resource *resource;
     const struct otel_span_data *const *spans; /* OTEL_TRACES */
     const struct otel_log_data *const *logs;   /* OTEL_LOGS */
+    const struct otel_encoded *const *encoded; /* of an exporter with an encoder: in their place */
     size_t n;                                  /* spans, records, or points of `metrics` */
     const struct otel_metrics *metrics;        /* OTEL_METRICS */
     uint64_t deadline_ns;                      /* monotonic: what is not sent by then is dropped */
@@ -36,6 +36,7 @@ struct otel_exporter_ops {
     /* Gives up what is under way; otel_export_done() comes from inside. */
     void (*cancel)(struct otel_exporter *exporter);
     void (*free)(struct otel_exporter *exporter);
+    const struct otel_encoder *encoder; /* NULL: it reads spans and log records as data */
 };
 
 /* Embedded at the start of what an exporter is. */

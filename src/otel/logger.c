@@ -11,6 +11,10 @@
 #include "otel/log_record.h"
 #include "otel/scopes.h"
 
+enum {
+    ROOM = 512, /* for texts and attributes: a line and a few of these */
+};
+
 static void copy_text(struct log_record *log, struct bytes text, struct bytes *copy) {
     if (!record_copy(&log->record, text, copy))
         log->data.attributes.n_dropped++;
@@ -37,9 +41,11 @@ void otel_logger_emit(struct otel_logger *logger, const struct otel_log_record *
     struct recorder *recorder = logger->scoped.recorder;
     struct recorder_shard *shard = recorder_mine(recorder);
     recorder_count(recorder, shard, COUNT_LOGS);
-    struct log_record *log = record_new(recorder, shard, RECORD_LOG, sizeof(*log));
-    if (!log)
+    struct log_record *log = record_new(recorder, shard, sizeof(*log), ROOM);
+    if (!log) {
+        recorder_count(recorder, shard, COUNT_NO_ROOM + RECORD_LOG);
         return;
+    }
     uint64_t now_ns = clock_wall_ns();
     log->data = (struct otel_log_data){
         .scope = &logger->scoped.scope,

@@ -111,8 +111,8 @@ __attribute__((noinline)) static void offer_exemplar(struct thread_cells *mine, 
         memset(slots, 0, size);
         __atomic_store_n(&cell->exemplars, slots, __ATOMIC_RELEASE);
     }
-    uint64_t collection =
-        atomic_load_explicit(&series->measuring->n_collections, memory_order_relaxed);
+    uint32_t collection =
+        (uint32_t)atomic_load_explicit(&series->measuring->n_collections, memory_order_relaxed);
     struct exemplar_slot *slot = &cell->exemplars[place];
     if (!exemplar_is_chosen(slot, collection, &mine->random))
         return;

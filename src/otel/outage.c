@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "otel/limits.h"
 #include "otel/shown_endpoint.h"
 
@@ -16,11 +17,17 @@ enum {
     BURST_TOKENS = 4 * LINE_TOKENS,
 };
 
-static const char *const items[OTEL_N_SIGNALS] = {
-    [OTEL_TRACES] = "spans",
-    [OTEL_METRICS] = "metric points",
-    [OTEL_LOGS] = "log records",
+static const struct {
+    const char *one, *many;
+} items[OTEL_N_SIGNALS] = {
+    [OTEL_TRACES] = {"span", "spans"},
+    [OTEL_METRICS] = {"metric point", "metric points"},
+    [OTEL_LOGS] = {"log record", "log records"},
 };
+
+static struct counted counted_items(const struct outage *outage, uint64_t n) {
+    return counted(n, items[outage->signal].one, items[outage->signal].many);
+}
 
 static const char *const queue_variables[OTEL_N_SIGNALS] = {
     [OTEL_TRACES] = "OTEL_BSP_MAX_QUEUE_SIZE",
@@ -54,14 +61,15 @@ static void failed(struct outage *outage, size_t n_lost, const char *why, uint64
         return;
     outage->is_said = true;
     log_warn("exporting %s to %s fails: %s; they are dropped, and counted, until it works again",
-             items[outage->signal], outage->where, why);
+             items[outage->signal].many, outage->where, why);
 }
 
 static void worked(struct outage *outage) {
     if (outage->is_said) {
-        log_info("exporting %s to %s works again; %" PRIu64 " were lost in %" PRIu64
-                 " failed exports, %" PRIu64 " to a full queue",
-                 items[outage->signal], outage->where, outage->n_lost, outage->n_failed,
+        log_info("exporting %s to %s works again; %s lost in %s, %" PRIu64 " to a full queue",
+                 items[outage->signal].many, outage->where,
+                 counted(outage->n_lost, "was", "were").text,
+                 counted(outage->n_failed, "failed export", "failed exports").text,
                  outage->n_overflowed);
         outage->n_overflowed = 0;
     }
@@ -77,17 +85,17 @@ void outage_export(struct outage *outage, size_t n, size_t n_lost, const char *w
     }
     worked(outage);
     if (n_lost > 0 && may_say(&outage->lines, now_ns))
-        log_warn("%zu of %zu %s were not taken by %s: %s", n_lost, n, items[outage->signal],
-                 outage->where, why);
+        log_warn("%zu of %s %s not taken by %s: %s", n_lost, counted_items(outage, n).text,
+                 plural(n_lost, "was", "were"), outage->where, why);
 }
 
 void outage_overflow(struct outage *outage, uint64_t n, size_t max, uint64_t now_ns) {
     outage->n_overflowed += n;
     if (outage->n_overflowed == 0 || outage->is_said || !may_say(&outage->overflow_lines, now_ns))
         return;
-    log_warn("%" PRIu64 " %s were dropped: more come than %s takes, and the queue of %zu (%s) is "
-             "full",
-             outage->n_overflowed, items[outage->signal], outage->where, max,
+    log_warn("%s %s dropped: more come than %s takes, and the queue of %zu (%s) is full",
+             counted_items(outage, outage->n_overflowed).text,
+             plural(outage->n_overflowed, "was", "were"), outage->where, max,
              queue_variables[outage->signal]);
     outage->n_overflowed = 0;
 }
@@ -96,15 +104,16 @@ void outage_no_room(struct outage *outage, uint64_t n, uint64_t now_ns) {
     outage->n_without_room += n;
     if (outage->n_without_room == 0 || !may_say(&outage->room_lines, now_ns))
         return;
-    log_warn("%" PRIu64 " %s were dropped: no memory for them; a thread has %u MiB for what runs "
+    log_warn("%s %s dropped: no memory for them; a thread has %u MiB for what runs "
              "and waits, and %d threads have some",
-             outage->n_without_room, items[outage->signal], OTEL_MAX_THREAD_BYTES >> 20,
+             counted_items(outage, outage->n_without_room).text,
+             plural(outage->n_without_room, "was", "were"), OTEL_MAX_THREAD_BYTES >> 20,
              OTEL_MAX_THREADS);
     outage->n_without_room = 0;
 }
 
 void outage_end(const struct outage *outage, size_t n) {
     if (n > 0)
-        log_warn("%zu %s are lost: they were not exported to %s before the end", n,
-                 items[outage->signal], outage->where);
+        log_warn("%s %s not exported to %s before the end", counted_items(outage, n).text,
+                 plural(n, "is lost: it was", "are lost: they were"), outage->where);
 }

@@ -13,12 +13,8 @@
 #include "base/mem.h"
 #include "otel/limits.h"
 
-enum {
-    CACHE_LINE = 64,
-};
-
 static size_t class_size(unsigned size_class) {
-    return (size_t)POOL_LEAST << (2 * size_class);
+    return (size_t)POOL_LEAST << size_class;
 }
 
 size_t block_size(const struct block *block) {
@@ -43,13 +39,17 @@ void pool_fini(struct pool *pool) {
 
 /* ---- the owner's side ---- */
 
+static void keep(struct pool *pool, struct block *block) {
+    block->next = pool->free[block->size_class];
+    pool->free[block->size_class] = block;
+    pool->n_taken--;
+}
+
 static void find_returned(struct pool *pool) {
     struct block *block = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
     while (block) {
         struct block *next = block->next;
-        block->next = pool->free[block->size_class];
-        pool->free[block->size_class] = block;
-        pool->n_taken--;
+        keep(pool, block);
         block = next;
     }
 }
@@ -81,14 +81,6 @@ static struct block *block_new(struct pool *pool, unsigned size_class) {
     return block;
 }
 
-/* The blocks of a full queue are more than the caches hold: the one that is taken next is called
- * into them while this one is written to. */
-static void expect(const struct block *block) {
-    const uint8_t *at = (const uint8_t *)block;
-    for (size_t i = 0; i < POOL_LEAST; i += CACHE_LINE)
-        __builtin_prefetch(at + i, 1);
-}
-
 static struct block *pop_free(struct pool *pool, unsigned size_class) {
     if (!pool->free[size_class])
         find_returned(pool);
@@ -96,8 +88,6 @@ static struct block *pop_free(struct pool *pool, unsigned size_class) {
     if (!block)
         return NULL;
     pool->free[size_class] = block->next;
-    if (block->next)
-        expect(block->next);
     return block;
 }
 
@@ -137,5 +127,16 @@ void pool_give_back(struct block *chain) {
             last = last->next;
         chain = last->next;
         push(first->owner, first, last);
+    }
+}
+
+void pool_put(struct pool *pool, struct block *chain) {
+    while (chain) {
+        struct block *block = chain;
+        chain = block->next;
+        if (block->owner == pool)
+            keep(pool, block);
+        else
+            push(block->owner, block, block);
     }
 }

@@ -22,11 +22,10 @@ struct block {
     _Alignas(max_align_t) uint8_t memory[];
 };
 
-/* The least is the whole span of a call: nine attributes, three events and a link are 1.8 KiB, and
- * in two pieces they took a tenth more of a server's time. The largest has room for 8 MiB. */
+/* The least is a small span as it waits for its export, the largest has room for 8 MiB. */
 enum {
-    POOL_LEAST = 2048,
-    POOL_CLASSES = 7, /* each four times the one before */
+    POOL_LEAST = 512,
+    POOL_CLASSES = 15, /* each twice the one before */
 };
 
 struct pool {
@@ -53,6 +52,9 @@ size_t block_size(const struct block *block);
 
 /* Any thread: a chain of blocks, linked by `next`, whoever their owners are. */
 void pool_give_back(struct block *chain);
+
+/* The same on the thread of `pool`, which is given its own at once. */
+void pool_put(struct pool *pool, struct block *chain);
 
 /* The owner's thread, or another one when that has ended. All that were taken are back. */
 bool pool_is_home(struct pool *pool);

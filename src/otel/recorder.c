@@ -15,17 +15,26 @@
 #include "otel/recorder.h"
 
 #include "base/mem.h"
+#include "otel/encoded_record.h"
+#include "otel/limits.h"
+
+enum {
+    MAX_NEXT_BLOCK = 16 << 10, /* but for what is larger itself */
+};
 
 /* ---- shards ---- */
 
 static int open_shard(struct shard *base) {
     struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
     pool_init(&shard->pool);
+    buf_init(&shard->scratch, OTEL_MAX_THREAD_BYTES);
     return random_bytes(shard->random.state, sizeof(shard->random.state));
 }
 
 static void close_shard(struct shard *base) {
-    pool_fini(&CONTAINER_OF(base, struct recorder_shard, shard)->pool);
+    struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
+    pool_fini(&shard->pool);
+    buf_fini(&shard->scratch);
 }
 
 static void queue_init(struct record_queue *queue, const struct otel_batch_settings *settings) {
@@ -50,6 +59,7 @@ int recorder_init(struct recorder *recorder, const struct recorder_options *opti
                                              [RECORD_LOG] = limits_of(&settings->log_limits)},
                                   .wake = options->wake,
                                   .user = options->user};
+    memcpy(recorder->encoders, options->encoders, sizeof(recorder->encoders));
     queue_init(&recorder->queues[RECORD_SPAN], &settings->spans);
     queue_init(&recorder->queues[RECORD_LOG], &settings->logs);
     return shards_init(&recorder->shards, sizeof(struct recorder_shard), open_shard, close_shard);
@@ -82,13 +92,11 @@ static void *first_piece(struct block *block, size_t size) {
     return record;
 }
 
-void *record_new(struct recorder *recorder, struct recorder_shard *shard, enum record_kind kind,
-                 size_t size) {
-    struct block *block = shard ? pool_take(&shard->pool, size) : NULL;
-    if (!block) {
-        recorder_count(recorder, shard, COUNT_NO_ROOM + kind);
+void *record_new(struct recorder *recorder, struct recorder_shard *shard, size_t size,
+                 size_t room) {
+    struct block *block = shard ? pool_take(&shard->pool, size + room) : NULL;
+    if (!block)
         return NULL;
-    }
     struct record *record = first_piece(block, size);
     record->next = NULL;
     record->recorder = recorder;
@@ -99,9 +107,35 @@ void record_free(struct record *record) {
     pool_give_back(record->blocks);
 }
 
+/* In one chain, of which the pool is given as much at a time as belongs to one thread. */
+void record_free_all(struct record *first) {
+    struct block *chain = NULL;
+    for (struct record *record = first, *next; record; record = next) {
+        struct block *blocks = record->blocks, *last = blocks;
+        next = record->next;
+        while (last->next)
+            last = last->next;
+        last->next = chain;
+        chain = blocks;
+    }
+    pool_give_back(chain);
+}
+
+void record_free_here(struct recorder_shard *shard, struct record *record) {
+    pool_put(&shard->pool, record->blocks);
+}
+
+/* Each twice as large as the one before: a long list of events is in a few. */
+static size_t next_block(const struct record *record, size_t size) {
+    size_t twice = 2 * block_size(record->blocks);
+    if (twice > MAX_NEXT_BLOCK)
+        twice = MAX_NEXT_BLOCK;
+    return size > twice ? size : twice;
+}
+
 static bool add_block(struct record *record, size_t size) {
     struct recorder_shard *shard = recorder_mine(record->recorder);
-    struct block *block = shard ? pool_take(&shard->pool, size) : NULL;
+    struct block *block = shard ? pool_take(&shard->pool, next_block(record, size)) : NULL;
     if (!block)
         return false;
     block->next = record->blocks;
@@ -117,9 +151,7 @@ void *record_alloc(struct record *record, size_t size) {
     size = (size + 7) & ~(size_t)7;
     if (size > (size_t)(record->end - record->at) && !add_block(record, size))
         return NULL;
-    void *piece = record->at;
-    record->at += size;
-    return piece;
+    return record_take(record, size);
 }
 
 bool record_copy(struct record *record, struct bytes text, struct bytes *copy) {
@@ -154,13 +186,36 @@ static void push(_Atomic(struct record *) *ended, struct record *record) {
         continue;
 }
 
+static void discard(struct recorder_shard *shard, struct record *record) {
+    if (shard)
+        record_free_here(shard, record);
+    else
+        record_free(record);
+}
+
+/* A thread without a shard has no room. */
+static struct record *encode(struct recorder_shard *shard, enum record_kind kind,
+                             struct record *record) {
+    if (shard)
+        return encoded_record_of(shard, kind, record);
+    record_free(record);
+    return NULL;
+}
+
 void recorder_queue(struct recorder_shard *shard, enum record_kind kind, struct record *record) {
     struct recorder *recorder = record->recorder;
     struct record_queue *queue = &recorder->queues[kind];
     size_t n = take_place(queue);
     if (n == 0) {
         recorder_count(recorder, shard, COUNT_QUEUE_FULL + kind);
-        record_free(record);
+        discard(shard, record);
+        return;
+    }
+    if (recorder->encoders[kind])
+        record = encode(shard, kind, record);
+    if (!record) {
+        recorder_count(recorder, shard, COUNT_NO_ROOM + kind);
+        recorder_took(recorder, kind, 1);
         return;
     }
     push(shard ? &shard->ended[kind] : &recorder->ended[kind], record);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "base/buf.h"
 #include "base/random.h"
+#include "otel/encoder.h"
 #include "otel/pool.h"
 #include "otel/settings.h"
 #include "otel/shards.h"
@@ -12,7 +14,8 @@
  *     recorder_mine -> record_new -> record_alloc ... -> recorder_queue    any thread
  *     recorder_gather -> recorder_took -> ... -> record_free               the batching thread
  *
- * Everything of a record lies in its blocks. Nothing here waits for another thread.
+ * Everything of a record lies in its blocks. Where there is an encoder another, smaller record is
+ * queued in its place, of its bytes (encoded_record.h). Nothing here waits for another thread.
  */
 enum record_kind {
     RECORD_SPAN,
@@ -51,10 +54,15 @@ struct record_list {
     size_t n;
 };
 
+enum {
+    RECORDER_KEPT_SCRATCH = 64 << 10, /* a span of 128 events with a few texts is smaller */
+};
+
 struct recorder_shard {
     struct shard shard;
     struct random random;
     struct pool pool;
+    struct buf scratch;                     /* what an encoder is writing */
     _Atomic uint64_t counts[RECORD_COUNTS]; /* written by its thread only */
     uint64_t gathered[RECORD_COUNTS];       /* of these; under the shards' lock */
     _Atomic(struct record *) ended[RECORD_KINDS];
@@ -81,6 +89,7 @@ struct recorder {
     struct shards shards;
     struct otel_sampler sampler;
     struct recorder_limits limits[RECORD_KINDS];
+    const struct otel_encoder *encoders[RECORD_KINDS]; /* NULL: records are queued as they are */
     void (*wake)(void *user);
     void *user;
     char apart[64]; /* from here on written by all threads */
@@ -91,6 +100,7 @@ struct recorder {
 
 struct recorder_options {
     const struct otel_settings *settings;
+    const struct otel_encoder *encoders[RECORD_KINDS];
     void (*wake)(void *user); /* a queue has reached its `wake_at`; any thread */
     void *user;
 };
@@ -108,21 +118,39 @@ struct recorder_shard *recorder_mine(struct recorder *recorder);
 /* `shard` is this thread's; NULL is fine. */
 void recorder_count(struct recorder *recorder, struct recorder_shard *shard, unsigned count);
 
-/* A record of `size` bytes that begin with a struct record; what is behind that is not zeroed. NULL
- * without room: that is counted. */
-void *record_new(struct recorder *recorder, struct recorder_shard *shard, enum record_kind kind,
-                 size_t size);
+/* A record of `size` bytes that begin with a struct record; what is behind that is not zeroed.
+ * `room` for as much again as will most likely be asked for. NULL without room. */
+void *record_new(struct recorder *recorder, struct recorder_shard *shard, size_t size, size_t room);
 void record_free(struct record *record);
+
+/* All of a list, linked by `next`. */
+void record_free_all(struct record *first);
+
+/* The same on the thread whose shard this is: what is its own is at hand at once. */
+void record_free_here(struct recorder_shard *shard, struct record *record);
 
 /* Memory that lives as long as the record, aligned to 8, not zeroed. NULL without room. */
 void *record_alloc(struct record *record, size_t size);
 
+/* The same where it is known that there is room at `record->at`. Blocks end at a multiple of 8. */
+static inline void *record_take(struct record *record, size_t size) {
+    void *piece = record->at;
+    record->at += (size + 7) & ~(size_t)7;
+    return piece;
+}
+
 /* A copy; false without room, and `*copy` is then as it was. */
 bool record_copy(struct record *record, struct bytes text, struct bytes *copy);
 
-/* Takes the record: it is queued, or dropped and counted when the queue is full. `shard` is this
- * thread's; NULL is fine. */
+/* Takes the record: it is queued, as it is or encoded, or dropped and counted when the queue is
+ * full or there is no room. `shard` is this thread's; NULL is fine. */
 void recorder_queue(struct recorder_shard *shard, enum record_kind kind, struct record *record);
+
+/* After what was large: it is not kept for ever. */
+static inline void recorder_tidy_scratch(struct recorder_shard *shard) {
+    if (shard->scratch.cap > RECORDER_KEPT_SCRATCH)
+        buf_release(&shard->scratch);
+}
 
 /* Brings `totals` up to date. */
 void recorder_sum(struct recorder *recorder);

@@ -147,12 +147,20 @@ static const char *id_in_cgroup(char *line) {
     return is_container_id(id) && id[CONTAINER_ID_LEN] == '\0' ? id : NULL;
 }
 
+static bool is_directory_of_id(const char *text) {
+    return is_container_id(text) && text[CONTAINER_ID_LEN] == '/';
+}
+
 /*
  * Version 2 shows nothing of the path from the inside; but what the runtime mounts into a container
  * comes from a directory with its id.
  *
  *     ... /var/lib/docker/containers/<id>/hostname /etc/hostname rw,relatime - ext4 ...
  *     ... /containers/storage/overlay-containers/<id>/userdata/hostname /etc/hostname ...
+ *     ... /var/lib/nerdctl/1935db59/containers/<namespace>/<id>/hostname /etc/hostname ...
+ *
+ * Under Kubernetes that directory is the pod's sandbox (.../sandboxes/<id>/hostname), whose id is
+ * not the container's, so it is not taken for one.
  */
 static const char *id_in_mount(char *line) {
     static const char place[] = "containers/";
@@ -160,8 +168,11 @@ static const char *id_in_mount(char *line) {
         return NULL;
     for (const char *at = line; (at = strstr(at, place));) {
         at += sizeof(place) - 1;
-        if (is_container_id(at) && at[CONTAINER_ID_LEN] == '/')
+        if (is_directory_of_id(at))
             return at;
+        const char *behind = at + strcspn(at, "/ ");
+        if (*behind == '/' && is_directory_of_id(behind + 1))
+            return behind + 1;
     }
     return NULL;
 }

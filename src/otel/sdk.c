@@ -135,6 +135,11 @@ static void free_parts(struct otel_sdk *sdk) {
     mem_free(sdk);
 }
 
+static const struct otel_encoder *encoder_of(const struct otel_sdk *sdk, enum record_kind kind) {
+    const struct otel_exporter *exporter = sdk->exporters[signals[kind]];
+    return exporter ? exporter->ops->encoder : NULL;
+}
+
 int otel_sdk_new(const struct otel_sdk_options *options, struct otel_sdk **made) {
     struct otel_sdk *sdk = mem_new(struct otel_sdk);
     if (!sdk)
@@ -144,7 +149,11 @@ int otel_sdk_new(const struct otel_sdk_options *options, struct otel_sdk **made)
     memcpy(sdk->exporters, options->exporters, sizeof(sdk->exporters));
     sdk->wake = options->wake;
     sdk->user = options->user;
-    const struct recorder_options of_recorder = {&sdk->settings, wake, sdk};
+    const struct recorder_options of_recorder = {
+        .settings = &sdk->settings,
+        .encoders = {encoder_of(sdk, RECORD_SPAN), encoder_of(sdk, RECORD_LOG)},
+        .wake = wake,
+        .user = sdk};
     int r = recorder_init(&sdk->recorder, &of_recorder);
     if (r) {
         mem_free(sdk);

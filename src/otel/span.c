@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How spans are recorded: start decides whether (sampler.h), and if so takes a record from the
- * thread's shard (recorder.h); all that follows copies into the record's memory; end queues it.
+ * thread's shard (recorder.h); all that follows is copied into the record's memory, or written
+ * there as the bytes that will be sent where the exporter has an encoder (written.h); end queues
+ * it.
  *
  * What this costs is counted in nanoseconds, so: a span that is not recorded takes a few random
  * bits and no memory, and the clock is read twice for one that is.
@@ -12,11 +14,20 @@
 #include "otel/attributes.h"
 #include "otel/scopes.h"
 #include "otel/span_record.h"
+#include "otel/written.h"
+
+enum {
+    ROOM = 1536, /* for all that the span of a call has: nine attributes, three events and a link */
+};
 
 /* ---- limits ---- */
 
 static const struct recorder_limits *limits_of(const struct span_record *span) {
     return &span->record.recorder->limits[RECORD_SPAN];
+}
+
+static bool is_encoded(const struct span_record *span) {
+    return span->record.recorder->encoders[RECORD_SPAN];
 }
 
 /* Replaces a text in the place it has, or in a new one, twice as large as needed from the second
@@ -34,6 +45,15 @@ static void replace_text(struct span_record *span, struct bytes text, struct byt
     if (text.len)
         memcpy(place, text.data, text.len);
     *kept = bytes_of(place, text.len);
+}
+
+static void set(struct span_record *span, struct bytes key, const struct otel_value *value) {
+    struct otel_span_data *data = &span->data;
+    const struct attribute_limits *limits = &limits_of(span)->attributes;
+    if (is_encoded(span))
+        written_set(&span->record, data, limits, key, value);
+    else
+        attributes_set(&span->record, &data->attributes, limits, key, value);
 }
 
 /* ---- start ---- */
@@ -105,6 +125,8 @@ static void empty(struct span_record *span) {
     data->n_events = data->n_dropped_events = 0;
     data->first_link = data->last_link = NULL;
     data->n_links = data->n_dropped_links = 0;
+    data->written_attributes = (struct otel_written_list){0};
+    data->written_events = data->written_links = (struct otel_written_list){0};
     data->status = OTEL_STATUS_UNSET;
 }
 
@@ -113,8 +135,8 @@ static void fill(struct span_record *span, const struct otel_span_options *optio
     data->kind = options->kind ? options->kind : OTEL_KIND_INTERNAL;
     data->start_ns = options->start_ns ? options->start_ns : clock_wall_ns();
     replace_text(span, options->name, &data->name, &span->name_cap);
-    attributes_set_all(&span->record, &data->attributes, &limits_of(span)->attributes,
-                       options->attributes, options->n_attributes);
+    for (size_t i = 0; i < options->n_attributes; i++)
+        set(span, options->attributes[i].key, &options->attributes[i].value);
 }
 
 /* `parent`: NULL of a root. */
@@ -131,10 +153,12 @@ static void set_place(struct span_record *span, const struct ids *ids, uint8_t f
 
 static struct span_record *span_record_new(struct otel_tracer *tracer,
                                            struct recorder_shard *shard) {
-    struct span_record *span =
-        record_new(tracer->scoped.recorder, shard, RECORD_SPAN, sizeof(*span));
-    if (!span)
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct span_record *span = record_new(recorder, shard, sizeof(*span), ROOM);
+    if (!span) {
+        recorder_count(recorder, shard, COUNT_NO_ROOM + RECORD_SPAN);
         return NULL;
+    }
     empty(span);
     span->data.scope = &tracer->scoped.scope;
     return span;
@@ -191,10 +215,9 @@ void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options 
 
 /* ---- while it runs ---- */
 
-void otel_span_set_recorded(struct otel_span *span, const char *key,
+void otel_span_set_recorded(struct otel_span *span, struct bytes key,
                             const struct otel_value *value) {
-    attributes_set(&span->record->record, &span->record->data.attributes,
-                   &limits_of(span->record)->attributes, bytes_str(key), value);
+    set(span->record, key, value);
 }
 
 void otel_span_rename(struct otel_span *span, struct bytes name) {
@@ -202,23 +225,43 @@ void otel_span_rename(struct otel_span *span, struct bytes name) {
         replace_text(span->record, name, &span->record->data.name, &span->record->name_cap);
 }
 
-static struct otel_event *event_new(struct span_record *span, struct bytes name) {
-    if (span->data.n_events >= limits_of(span)->n_events)
-        return NULL;
-    struct otel_event *event = record_alloc(&span->record, sizeof(*event));
-    if (!event)
-        return NULL;
-    *event = (struct otel_event){0};
-    return record_copy(&span->record, name, &event->name) ? event : NULL;
+/* What the limits change is copied first. */
+static bool write_event(struct span_record *span, struct otel_event *said,
+                        const struct otel_attribute *attributes, size_t n) {
+    const struct attribute_limits *limits = &limits_of(span)->of_events;
+    struct otel_lent lent = {attributes, n};
+    if (!attributes_fit(limits, attributes, n)) {
+        attributes_set_all(&span->record, &said->attributes, limits, attributes, n);
+        lent.n = 0;
+    }
+    return written_event(&span->record, &span->data.written_events, said, lent);
 }
 
-static void append_event(struct otel_span_data *data, struct otel_event *event) {
+static bool keep_event(struct span_record *span, const struct otel_event *said,
+                       const struct otel_attribute *attributes, size_t n) {
+    struct otel_span_data *data = &span->data;
+    struct otel_event *event = record_alloc(&span->record, sizeof(*event));
+    if (!event)
+        return false;
+    *event = *said;
+    if (!record_copy(&span->record, said->name, &event->name))
+        return false;
+    attributes_set_all(&span->record, &event->attributes, &limits_of(span)->of_events, attributes,
+                       n);
     if (data->last_event)
         data->last_event->next = event;
     else
         data->first_event = event;
     data->last_event = event;
-    data->n_events++;
+    return true;
+}
+
+static bool add_event(struct span_record *span, struct otel_event *said,
+                      const struct otel_attribute *attributes, size_t n) {
+    if (span->data.n_events >= limits_of(span)->n_events)
+        return false;
+    return is_encoded(span) ? write_event(span, said, attributes, n)
+                            : keep_event(span, said, attributes, n);
 }
 
 void otel_span_event(struct otel_span *span, const char *name, uint64_t time_ns,
@@ -226,15 +269,12 @@ void otel_span_event(struct otel_span *span, const char *name, uint64_t time_ns,
     struct span_record *recorded = span->record;
     if (!recorded)
         return;
-    struct otel_event *event = event_new(recorded, bytes_str(name));
-    if (!event) {
+    struct otel_event said = {.name = bytes_str(name),
+                              .time_ns = time_ns ? time_ns : clock_wall_ns()};
+    if (add_event(recorded, &said, attributes, n_attributes))
+        recorded->data.n_events++;
+    else
         recorded->data.n_dropped_events++;
-        return;
-    }
-    event->time_ns = time_ns ? time_ns : clock_wall_ns();
-    attributes_set_all(&recorded->record, &event->attributes, &limits_of(recorded)->of_events,
-                       attributes, n_attributes);
-    append_event(&recorded->data, event);
 }
 
 static bool says_something(const struct otel_link_to *link) {
@@ -242,39 +282,53 @@ static bool says_something(const struct otel_link_to *link) {
            link->context.trace_state.len;
 }
 
-static struct otel_link *link_new(struct span_record *span,
-                                  const struct otel_span_context *context) {
-    if (span->data.n_links >= limits_of(span)->n_links)
-        return NULL;
-    struct otel_link *link = record_alloc(&span->record, sizeof(*link));
-    if (!link)
-        return NULL;
-    *link = (struct otel_link){.context = *context};
-    return record_copy(&span->record, context->trace_state, &link->context.trace_state) ? link
-                                                                                        : NULL;
+/* What the limits change is copied first. */
+static bool write_link(struct span_record *span, struct otel_link *said,
+                       const struct otel_attribute *attributes, size_t n) {
+    const struct attribute_limits *limits = &limits_of(span)->of_links;
+    struct otel_lent lent = {attributes, n};
+    if (!attributes_fit(limits, attributes, n)) {
+        attributes_set_all(&span->record, &said->attributes, limits, attributes, n);
+        lent.n = 0;
+    }
+    return written_link(&span->record, &span->data.written_links, said, lent);
 }
 
-static void append_link(struct otel_span_data *data, struct otel_link *link) {
+static bool keep_link(struct span_record *span, const struct otel_link *said,
+                      const struct otel_attribute *attributes, size_t n) {
+    struct otel_span_data *data = &span->data;
+    struct otel_link *link = record_alloc(&span->record, sizeof(*link));
+    if (!link)
+        return false;
+    *link = *said;
+    if (!record_copy(&span->record, said->context.trace_state, &link->context.trace_state))
+        return false;
+    attributes_set_all(&span->record, &link->attributes, &limits_of(span)->of_links, attributes, n);
     if (data->last_link)
         data->last_link->next = link;
     else
         data->first_link = link;
     data->last_link = link;
-    data->n_links++;
+    return true;
+}
+
+static bool add_link(struct span_record *span, struct otel_link *said,
+                     const struct otel_attribute *attributes, size_t n) {
+    if (span->data.n_links >= limits_of(span)->n_links)
+        return false;
+    return is_encoded(span) ? write_link(span, said, attributes, n)
+                            : keep_link(span, said, attributes, n);
 }
 
 void otel_span_link(struct otel_span *span, const struct otel_link_to *to) {
     struct span_record *recorded = span->record;
     if (!recorded || !says_something(to))
         return;
-    struct otel_link *link = link_new(recorded, &to->context);
-    if (!link) {
+    struct otel_link said = {.context = to->context};
+    if (add_link(recorded, &said, to->attributes, to->n_attributes))
+        recorded->data.n_links++;
+    else
         recorded->data.n_dropped_links++;
-        return;
-    }
-    attributes_set_all(&recorded->record, &link->attributes, &limits_of(recorded)->of_links,
-                       to->attributes, to->n_attributes);
-    append_link(&recorded->data, link);
 }
 
 void otel_span_status(struct otel_span *span, enum otel_status status, struct bytes text) {

@@ -71,14 +71,14 @@ static inline bool otel_span_is_recorded(const struct otel_span *span) {
 
 /* Not to be called: the rest of otel_span_set() and otel_span_end(), which are tests where there is
  * nothing to do. */
-void otel_span_set_recorded(struct otel_span *span, const char *key,
+void otel_span_set_recorded(struct otel_span *span, struct bytes key,
                             const struct otel_value *value);
 void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns);
 
 /* Sets or replaces an attribute. */
 static inline void otel_span_set(struct otel_span *span, const char *key, struct otel_value value) {
     if (otel_span_is_recorded(span))
-        otel_span_set_recorded(span, key, &value);
+        otel_span_set_recorded(span, bytes_str(key), &value);
 }
 
 void otel_span_rename(struct otel_span *span, struct bytes name);

@@ -109,6 +109,7 @@ struct otel_kept_attribute {
 
 struct otel_kept_attributes {
     struct otel_kept_attribute *first, *last;
+    uint64_t keys; /* two bits for each, which they share with others (attributes.c) */
     uint32_t n;
     uint32_t n_dropped; /* over the limit, or there was no room */
 };

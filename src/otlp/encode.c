@@ -7,6 +7,9 @@
  * The numbers of its fields are the same for traces, metrics and logs. What is inside: a file for
  * each signal, encode_traces.c and its siblings.
  *
+ * Spans and log records are written by the threads that record them (otel/encoder.h), each with the
+ * tag that it has here: a request of them is their envelope, and what it copies.
+ *
  * Batches have few scopes, one for each library that is instrumented, and neighbours mostly share
  * theirs: so they are grouped by looking, without a table.
  */
@@ -32,15 +35,11 @@ enum {
     N_LENGTH_OF_MANY = 3
 };
 
-enum {
-    CACHE_LINE = 64,
-    EXPECTED = 2048, /* of an item */
-};
-
 static void put_resource(struct otlp_writer *writer, const struct otel_resource *resource) {
     struct otlp_open message = otlp_open(writer, RESOURCE_X_RESOURCE, 2);
     for (size_t i = 0; resource && i < resource->n_attributes; i++)
-        otlp_put_attribute(writer, RESOURCE_ATTRIBUTES, &resource->attributes[i]);
+        otlp_put_attribute(writer, RESOURCE_ATTRIBUTES, resource->attributes[i].key,
+                           &resource->attributes[i].value);
     otlp_close(writer, message);
 }
 
@@ -54,25 +53,18 @@ static void put_scope(struct otlp_writer *writer, const struct otel_scope *scope
 /* ---- spans and log records ---- */
 
 static const struct otel_scope *scope_of(const struct otel_batch *batch, size_t i) {
+    if (batch->encoded)
+        return batch->encoded[i]->scope;
     return batch->signal == OTEL_TRACES ? batch->spans[i]->scope : batch->logs[i]->scope;
 }
 
 static void put_item(struct otlp_writer *writer, const struct otel_batch *batch, size_t i) {
-    if (batch->signal == OTEL_TRACES)
+    if (batch->encoded)
+        otlp_put_written(writer, batch->encoded[i]->bytes);
+    else if (batch->signal == OTEL_TRACES)
         otlp_put_span(writer, SCOPE_X_ITEMS, batch->spans[i]);
     else
         otlp_put_log(writer, SCOPE_X_ITEMS, batch->logs[i]);
-}
-
-/* A batch is more than the nearest cache holds: what comes soon is called into it while something
- * else is written. The record is one piece of memory, with what it points at behind it. */
-static void expect_item(const struct otel_batch *batch, size_t i) {
-    if (i >= batch->n)
-        return;
-    const uint8_t *at = batch->signal == OTEL_TRACES ? (const uint8_t *)batch->spans[i]
-                                                     : (const uint8_t *)batch->logs[i];
-    for (size_t k = 0; k < EXPECTED; k += CACHE_LINE)
-        __builtin_prefetch(at + k);
 }
 
 static bool is_first_of_scope(const struct otel_batch *batch, size_t i) {
@@ -91,7 +83,6 @@ static size_t put_scope_items(struct otlp_writer *writer, const struct otel_batc
     struct otlp_open message = otlp_open(writer, RESOURCE_X_SCOPE_X, N_LENGTH_OF_MANY);
     put_scope(writer, scope);
     for (size_t i = first; i < batch->n; i++) {
-        expect_item(batch, i + 2);
         if (scope_of(batch, i) != scope)
             continue;
         put_item(writer, batch, i);
@@ -135,3 +126,48 @@ int otlp_encode(const struct otel_batch *batch, struct buf *out) {
     otlp_close(&writer, message);
     return writer.error;
 }
+
+/* ---- items, where they are recorded ---- */
+
+static int write_attribute(struct bytes key, const struct otel_value *value, struct buf *out) {
+    struct otlp_writer writer = {.out = out};
+    otlp_put_span_attribute(&writer, key, value);
+    return writer.error;
+}
+
+static int write_event(const struct otel_event *event, struct otel_lent lent, struct buf *out) {
+    struct otlp_writer writer = {.out = out};
+    otlp_put_event(&writer, event, lent);
+    return writer.error;
+}
+
+static int write_link(const struct otel_link *link, struct otel_lent lent, struct buf *out) {
+    struct otlp_writer writer = {.out = out};
+    otlp_put_link(&writer, link, lent);
+    return writer.error;
+}
+
+static int write_span(const struct otel_span_data *span, struct buf *out) {
+    struct otlp_writer writer = {.out = out};
+    otlp_put_span(&writer, SCOPE_X_ITEMS, span);
+    return writer.error;
+}
+
+static int write_log(const struct otel_log_data *log, struct buf *out) {
+    struct otlp_writer writer = {.out = out};
+    otlp_put_log(&writer, SCOPE_X_ITEMS, log);
+    return writer.error;
+}
+
+static bool has_key(struct bytes attribute, struct bytes key) {
+    struct wire_field pair, first;
+    return wire_next(&attribute, &pair) == 0 && wire_next(&pair.bytes, &first) == 0 &&
+           bytes_equal_short(first.bytes, key);
+}
+
+const struct otel_encoder otlp_encoder = {.attribute = write_attribute,
+                                          .event = write_event,
+                                          .link = write_link,
+                                          .span = write_span,
+                                          .log = write_log,
+                                          .has_key = has_key};

@@ -9,3 +9,6 @@
  * their order. Appends to `out`; 0, BUF_E_FULL (over the buffer's bound) or -ENOMEM.
  */
 MUST_USE int otlp_encode(const struct otel_batch *batch, struct buf *out);
+
+/* Writes spans and log records as they then stand in a request. */
+extern const struct otel_encoder otlp_encoder;

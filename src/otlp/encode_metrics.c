@@ -58,7 +58,8 @@ static void put_common(struct otlp_writer *writer, struct point_ids ids,
     otlp_put_fixed64(writer, POINT_START, point->start_ns);
     otlp_put_fixed64(writer, POINT_TIME, point->time_ns);
     for (size_t i = 0; i < point->n_attributes; i++)
-        otlp_put_attribute(writer, ids.attributes, &point->attributes[i]);
+        otlp_put_attribute(writer, ids.attributes, point->attributes[i].key,
+                           &point->attributes[i].value);
     for (size_t i = 0; i < point->n_exemplars; i++)
         put_exemplar(writer, ids.exemplars, &point->exemplars[i]);
 }

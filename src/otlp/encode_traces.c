@@ -66,16 +66,24 @@ static void put_fixed_part(struct otlp_writer *writer, const struct otel_span_da
     otlp_wrote(writer, at);
 }
 
-static void put_event(struct otlp_writer *writer, const struct otel_event *event) {
+static void put_lent(struct otlp_writer *writer, uint32_t id, struct otel_lent lent) {
+    for (size_t i = 0; i < lent.n; i++)
+        otlp_put_attribute(writer, id, lent.attributes[i].key, &lent.attributes[i].value);
+}
+
+void otlp_put_event(struct otlp_writer *writer, const struct otel_event *event,
+                    struct otel_lent lent) {
     static const struct otlp_attribute_ids ids = {EVENT_ATTRIBUTES, EVENT_DROPPED_ATTRIBUTES};
     struct otlp_open message = otlp_open(writer, SPAN_EVENTS, 1);
     otlp_put_fixed64(writer, EVENT_TIME, event->time_ns);
     otlp_put_text(writer, EVENT_NAME, event->name);
+    put_lent(writer, EVENT_ATTRIBUTES, lent);
     otlp_put_kept(writer, ids, &event->attributes);
     otlp_close(writer, message);
 }
 
-static void put_link(struct otlp_writer *writer, const struct otel_link *link) {
+void otlp_put_link(struct otlp_writer *writer, const struct otel_link *link,
+                   struct otel_lent lent) {
     static const struct otlp_attribute_ids ids = {LINK_ATTRIBUTES, LINK_DROPPED_ATTRIBUTES};
     struct otlp_open message = otlp_open(writer, SPAN_LINKS, 1);
     uint8_t *at = otlp_room(writer, 2 * OTLP_ROOM_ID + OTLP_ROOM_FIXED32);
@@ -86,6 +94,7 @@ static void put_link(struct otlp_writer *writer, const struct otel_link *link) {
         otlp_wrote(writer, at);
     }
     otlp_put_text(writer, LINK_TRACE_STATE, link->context.trace_state);
+    put_lent(writer, LINK_ATTRIBUTES, lent);
     otlp_put_kept(writer, ids, &link->attributes);
     otlp_close(writer, message);
 }
@@ -99,19 +108,39 @@ static void put_status(struct otlp_writer *writer, const struct otel_span_data *
     otlp_close(writer, message);
 }
 
+static void put_written(struct otlp_writer *writer, struct otel_written_list list) {
+    for (const struct otel_written *written = list.first; written; written = written->next)
+        otlp_put_written(writer, bytes_of(written->bytes, written->len));
+}
+
+void otlp_put_span_attribute(struct otlp_writer *writer, struct bytes key,
+                             const struct otel_value *value) {
+    otlp_put_attribute(writer, SPAN_ATTRIBUTES, key, value);
+}
+
+static void put_attributes(struct otlp_writer *writer, const struct otel_span_data *span) {
+    const struct otel_kept_attributes *kept = &span->attributes;
+    for (const struct otel_kept_attribute *at = kept->first; at; at = at->next)
+        otlp_put_span_attribute(writer, at->attribute.key, &at->attribute.value);
+    put_written(writer, span->written_attributes);
+    otlp_put_varint(writer, SPAN_DROPPED_ATTRIBUTES, kept->n_dropped);
+}
+
 void otlp_put_span(struct otlp_writer *writer, uint32_t id, const struct otel_span_data *span) {
-    static const struct otlp_attribute_ids ids = {SPAN_ATTRIBUTES, SPAN_DROPPED_ATTRIBUTES};
+    const struct otel_lent none = {0};
     struct otlp_open message = otlp_open(writer, id, 2);
     put_fixed_part(writer, span);
     otlp_put_text(writer, SPAN_TRACE_STATE, span->context.trace_state);
     otlp_put_text(writer, SPAN_NAME, span->name);
     otlp_put_varint(writer, SPAN_KIND, span->kind);
-    otlp_put_kept(writer, ids, &span->attributes);
+    put_attributes(writer, span);
     for (const struct otel_event *event = span->first_event; event; event = event->next)
-        put_event(writer, event);
+        otlp_put_event(writer, event, none);
+    put_written(writer, span->written_events);
     otlp_put_varint(writer, SPAN_DROPPED_EVENTS, span->n_dropped_events);
     for (const struct otel_link *link = span->first_link; link; link = link->next)
-        put_link(writer, link);
+        otlp_put_link(writer, link, none);
+    put_written(writer, span->written_links);
     otlp_put_varint(writer, SPAN_DROPPED_LINKS, span->n_dropped_links);
     put_status(writer, span);
     otlp_close(writer, message);

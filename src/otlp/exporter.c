@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "grpc/backoff.h"
 #include "otlp/encode.h"
+#include "otlp/hint.h"
 #include "otlp/limits.h"
 #include "otlp/verdict.h"
 
@@ -38,7 +39,7 @@ struct otlp_exporter {
     struct otel_exporter_ops ops;
     enum otel_signal signal;
     struct otlp_sender *sender;
-    uint64_t timeout_ns; /* 0: as long as there is */
+    const struct otel_otlp_settings *settings;
     struct random jitter;
     void (*changed)(void *user);
     void *user;
@@ -110,7 +111,9 @@ static void exporter_end_part(struct otlp_exporter *exporter, uint64_t now_ns) {
         exporter_done(exporter, now_ns);
         return;
     }
-    if (batch->signal == OTEL_TRACES)
+    if (batch->encoded)
+        batch->encoded += exporter->n_part;
+    else if (batch->signal == OTEL_TRACES)
         batch->spans += exporter->n_part;
     else
         batch->logs += exporter->n_part;
@@ -180,6 +183,8 @@ static void exporter_take(struct otlp_exporter *exporter, const struct otlp_verd
         return;
     }
     exporter_remember(exporter, verdict);
+    otlp_hint_add(&(struct otlp_failure){exporter->settings, verdict->error_type},
+                  &exporter->words);
     if (verdict->course == OTLP_TRY_AGAIN)
         exporter_back_off(exporter, verdict, now_ns);
     else
@@ -213,11 +218,13 @@ static int exporter_prepare(struct otlp_exporter *exporter, uint64_t now_ns) {
     return r;
 }
 
+/* Settings without a limit give it as long as its batch has. */
 static uint64_t attempt_time(const struct otlp_exporter *exporter, uint64_t now_ns) {
     uint64_t most_ns = OTLP_MAX_ATTEMPT_S * NS_PER_S;
+    uint64_t timeout_ns = exporter->settings->timeout_ns;
     uint64_t left_ns = exporter->batch.deadline_ns - now_ns;
-    if (exporter->timeout_ns > 0 && exporter->timeout_ns < most_ns)
-        most_ns = exporter->timeout_ns;
+    if (timeout_ns > 0 && timeout_ns < most_ns)
+        most_ns = timeout_ns;
     return left_ns < most_ns ? left_ns : most_ns;
 }
 
@@ -330,11 +337,12 @@ int otlp_exporter_new(const struct otlp_exporter_options *options, struct otlp_e
         .send = exporter_send,
         .cancel = exporter_cancel,
         .free = exporter_free,
+        .encoder = &otlp_encoder,
     };
     exporter->base.ops = &exporter->ops;
     exporter->signal = options->signal;
     exporter->sender = options->sender;
-    exporter->timeout_ns = options->timeout_ns;
+    exporter->settings = options->settings;
     exporter->changed = options->changed;
     exporter->user = options->user;
     random_init(&exporter->jitter, options->seed);

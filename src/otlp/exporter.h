@@ -25,9 +25,9 @@ extern const char *const otlp_signal_words[OTEL_N_SIGNALS];
 
 struct otlp_exporter_options {
     enum otel_signal signal;
-    struct otlp_sender *sender; /* taken */
-    uint64_t timeout_ns; /* of one attempt; 0: as long as its batch has, up to OTLP_MAX_ATTEMPT_S */
-    void (*changed)(void *user); /* there was an answer: turn it soon. May be NULL */
+    struct otlp_sender *sender;                /* taken */
+    const struct otel_otlp_settings *settings; /* borrowed */
+    void (*changed)(void *user);               /* there was an answer: turn it soon. May be NULL */
     void *user;
     uint64_t seed; /* of the back-off's jitter */
 };

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "otel/exporter.h"
 #include "otlp/encode.h"
+#include "otlp/hint.h"
 #include "otlp/limits.h"
 #include "otlp/verdict.h"
 
@@ -105,6 +106,9 @@ static int encode_item(struct probe *probe) {
 /* ---- the answer ---- */
 
 static void probe_end(struct probe *probe, enum otlp_probe_result result, const char *error_type) {
+    const struct otlp_failure failure = {probe->options->settings, error_type};
+    if (result == OTLP_PROBE_FAILED)
+        otlp_hint_add(&failure, &probe->outcome->words);
     probe->outcome->result = result;
     probe->outcome->error_type = error_type;
     probe->outcome->took_ns = clock_monotonic_ns() - probe->started_ns;

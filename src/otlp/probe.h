@@ -25,7 +25,7 @@ struct otlp_probe_options {
 struct otlp_probe_outcome {
     enum otlp_probe_result result;
     const char *error_type; /* as in struct otlp_verdict; NULL: it was accepted, or not sent */
-    struct err_text words;  /* may be empty */
+    struct err_text words;  /* may be empty; of a failure with what could be done (hint.h) */
     uint64_t took_ns;
 };
 

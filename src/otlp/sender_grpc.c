@@ -158,9 +158,25 @@ static int add_header(struct sender_grpc *sender, const char *name, const char *
     return -EINVAL;
 }
 
+/* Each call would fail alike. */
+static int check_size(const struct otel_otlp_settings *settings, struct err_text *why) {
+    size_t size = 0;
+    for (size_t i = 0; i < 2 * settings->n_headers; i++)
+        size += strlen(settings->headers[i]);
+    if (size <= GRPC_MAX_METADATA)
+        return 0;
+    err_say(why,
+            "the headers of OTEL_EXPORTER_OTLP_HEADERS have %zu bytes, and a call over gRPC takes "
+            "%d: shorten them, or use http/protobuf",
+            size, GRPC_MAX_METADATA);
+    return -EINVAL;
+}
+
 static int add_headers(struct sender_grpc *sender, const struct otel_otlp_settings *settings,
                        struct err_text *why) {
     size_t n = settings->n_headers;
+    if (check_size(settings, why))
+        return -EINVAL;
     sender->metadata = arena_alloc(&sender->texts, (n + 1) * sizeof(*sender->metadata));
     if (!sender->metadata)
         return -ENOMEM;

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/wakeup.h"
 #include "net/loop.h"
 #include "otel/console.h"
 #include "otel/log_bridge.h"
@@ -42,7 +43,7 @@ struct otlp_telemetry {
     struct otel_sdk *sdk;
     struct otlp_exporter *exporters[OTEL_N_SIGNALS]; /* the SDK's; NULL: not over OTLP */
     struct net_loop loop;
-    uv_async_t waker;
+    struct wakeup waker;
     uv_timer_t timer;
     pthread_t thread;
     bool has_thread;
@@ -78,7 +79,7 @@ static void telemetry_close(struct otlp_telemetry *telemetry) {
     telemetry->state = TELEMETRY_CLOSED;
     otel_sdk_cancel(telemetry->sdk);
     otel_sdk_free(STEAL(telemetry->sdk));
-    uv_close((uv_handle_t *)&telemetry->waker, NULL);
+    wakeup_close(&telemetry->waker);
     uv_close((uv_handle_t *)&telemetry->timer, NULL);
     net_loop_close(&telemetry->loop);
 }
@@ -153,14 +154,14 @@ static void on_turn_ended(void *user) {
 }
 
 /* The turn that ends with this does it all. */
-static void on_wake(uv_async_t *waker) {
+static void on_wake(struct wakeup *waker) {
     (void)waker;
 }
 
 static void wake(void *user) {
     struct otlp_telemetry *telemetry = user;
     if (telemetry->has_thread)
-        uv_async_send(&telemetry->waker);
+        wakeup_send(&telemetry->waker);
 }
 
 static void *run(void *user) {
@@ -182,7 +183,7 @@ static void *run(void *user) {
 static int exporter_new(struct otlp_telemetry *telemetry, const struct otel_otlp_settings *settings,
                         enum otel_signal signal, struct err_text *why) {
     struct otlp_exporter_options options = {
-        .signal = signal, .timeout_ns = settings->timeout_ns, .changed = wake, .user = telemetry};
+        .signal = signal, .settings = settings, .changed = wake, .user = telemetry};
     int r = otlp_sender_new(&telemetry->loop, settings, signal, &options.sender, why);
     if (r)
         return r;
@@ -253,7 +254,7 @@ static struct otlp_telemetry *telemetry_new(void) {
 
 /* The SDK, or what was to be given to it, is freed; the loop's handles are closed. */
 static void abandon(struct otlp_telemetry *telemetry) {
-    uv_close((uv_handle_t *)&telemetry->waker, NULL);
+    wakeup_close(&telemetry->waker);
     uv_close((uv_handle_t *)&telemetry->timer, NULL);
     net_loop_close(&telemetry->loop);
     net_loop_run(&telemetry->loop);
@@ -288,7 +289,7 @@ static int make_loop(struct otlp_telemetry *telemetry) {
     int r = net_loop_init(&telemetry->loop, on_turn_ended, telemetry);
     if (r)
         return err_trace(r);
-    r = uv_async_init(&telemetry->loop.uv, &telemetry->waker, on_wake);
+    r = wakeup_init(&telemetry->waker, &telemetry->loop.uv, on_wake);
     if (r == 0) {
         init_handles(telemetry);
         return 0;
@@ -365,7 +366,7 @@ static void leave_behind(struct otlp_telemetry *telemetry) {
 static void tell_to_stop(struct otlp_telemetry *telemetry, uint64_t stop_at_ns) {
     uv_mutex_lock(&telemetry->lock);
     telemetry->stop_at_ns = stop_at_ns;
-    uv_async_send(&telemetry->waker);
+    wakeup_send(&telemetry->waker);
     uv_mutex_unlock(&telemetry->lock);
 }
 
@@ -375,7 +376,7 @@ void otlp_telemetry_flush(struct otlp_telemetry *telemetry, uint64_t limit_ns) {
     uint64_t last_ns = clock_monotonic_ns() + limit_ns;
     uv_mutex_lock(&telemetry->lock);
     unsigned wanted = ++telemetry->n_flushes_wanted;
-    uv_async_send(&telemetry->waker);
+    wakeup_send(&telemetry->waker);
     while (telemetry->n_flushes_done != wanted && wait_for_change(telemetry, last_ns))
         continue;
     uv_mutex_unlock(&telemetry->lock);

@@ -72,23 +72,41 @@ void otlp_close(struct otlp_writer *writer, struct otlp_open message) {
 
 /* ---- texts ---- */
 
-/* Copies and looks at eight bytes at a time, the last eight overlapping those before. Whether all
- * were ASCII. */
+static uint64_t copy_word(uint8_t *out, const uint8_t *in) {
+    uint64_t word;
+    memcpy(&word, in, sizeof(word));
+    memcpy(out, &word, sizeof(word));
+    return word;
+}
+
+static uint32_t copy_half_word(uint8_t *out, const uint8_t *in) {
+    uint32_t half;
+    memcpy(&half, in, sizeof(half));
+    memcpy(out, &half, sizeof(half));
+    return half;
+}
+
+/* Copies and looks at as much at a time as there is, the last piece overlapping the one before. All
+ * that is seen, or-ed together. */
+static uint64_t copy_and_see(uint8_t *out, struct bytes text) {
+    const uint8_t *in = text.data;
+    size_t n = text.len;
+    uint64_t seen = 0;
+    if (n >= 8) {
+        for (size_t at = 8; at < n; at += 8)
+            seen |= copy_word(out + at - 8, in + at - 8);
+        return seen | copy_word(out + n - 8, in + n - 8);
+    }
+    if (n >= 4)
+        return copy_half_word(out, in) | copy_half_word(out + n - 4, in + n - 4);
+    for (size_t at = 0; at < n; at++)
+        seen |= out[at] = in[at];
+    return seen;
+}
+
+/* Whether all were ASCII. */
 static bool copy_ascii(uint8_t *out, struct bytes text) {
-    uint64_t word, seen = 0;
-    if (text.len < sizeof(word)) {
-        for (size_t i = 0; i < text.len; i++)
-            seen |= out[i] = text.data[i];
-        return seen < 0x80;
-    }
-    for (size_t at = 0; at < text.len - sizeof(word); at += sizeof(word)) {
-        memcpy(&word, text.data + at, sizeof(word));
-        memcpy(out + at, &word, sizeof(word));
-        seen |= word;
-    }
-    memcpy(&word, text.data + text.len - sizeof(word), sizeof(word));
-    memcpy(out + text.len - sizeof(word), &word, sizeof(word));
-    return ((seen | word) & UINT64_C(0x8080808080808080)) == 0;
+    return (copy_and_see(out, text) & UINT64_C(0x8080808080808080)) == 0;
 }
 
 static void put_mended(struct otlp_writer *writer, uint32_t id, struct bytes text) {
@@ -124,6 +142,14 @@ void otlp_put_text(struct otlp_writer *writer, uint32_t id, struct bytes text) {
 }
 
 /* ---- other fields ---- */
+
+void otlp_put_written(struct otlp_writer *writer, struct bytes fields) {
+    uint8_t *at = otlp_room(writer, fields.len);
+    if (!at)
+        return;
+    memcpy(at, fields.data, fields.len);
+    otlp_wrote(writer, at + fields.len);
+}
 
 static void put_any_bytes(struct otlp_writer *writer, uint32_t id, struct bytes bytes) {
     uint8_t *at = otlp_room(writer, ROOM_VARINT + bytes.len);
@@ -211,19 +237,110 @@ void otlp_put_value(struct otlp_writer *writer, const struct otel_value *value) 
     }
 }
 
-void otlp_put_attribute(struct otlp_writer *writer, uint32_t id,
-                        const struct otel_attribute *attribute) {
+/* ---- attributes ---- */
+
+/*
+ * Nearly every attribute is short, and then all lengths in it are one byte and are known before its
+ * first byte is written. What is not is written as any other message.
+ */
+enum {
+    SHORT = 127, /* a length of one byte */
+    SHORT_TAG = 15,
+};
+
+static uint8_t *write_short_tag(uint8_t *at, uint32_t id, enum wire_type type) {
+    *at = (uint8_t)(id << 3 | (uint32_t)type);
+    return at + 1;
+}
+
+/* The fields of an AnyValue; over SHORT for what is not short, or an array. */
+static size_t short_value_size(const struct otel_value *value) {
+    switch (value->type) {
+    case OTEL_TEXT:
+        return value->text.len < SHORT ? 2 + value->text.len : SHORT + 1;
+    case OTEL_BOOLEAN:
+        return 2;
+    case OTEL_INTEGER:
+        return 1 + wire_varint_size((uint64_t)value->integer);
+    case OTEL_NUMBER:
+        return 1 + sizeof(value->number);
+    case OTEL_EMPTY:
+        return 0;
+    default:
+        return SHORT + 1;
+    }
+}
+
+/* False: it is not ASCII, and what is written does not count. */
+static bool write_short_text(uint8_t **at, uint32_t id, struct bytes text) {
+    uint8_t *to = write_short_tag(*at, id, WIRE_BYTES);
+    *to++ = (uint8_t)text.len;
+    *at = to + text.len;
+    return copy_ascii(to, text);
+}
+
+static bool write_short_value(uint8_t **at, const struct otel_value *value) {
+    switch (value->type) {
+    case OTEL_TEXT:
+        return write_short_text(at, ANY_STRING, value->text);
+    case OTEL_BOOLEAN:
+        *at = write_short_tag(*at, ANY_BOOL, WIRE_VARINT);
+        *(*at)++ = value->boolean;
+        return true;
+    case OTEL_INTEGER:
+        *at = wire_put_varint(write_short_tag(*at, ANY_INT, WIRE_VARINT), (uint64_t)value->integer);
+        return true;
+    case OTEL_NUMBER:
+        *at = write_short_tag(*at, ANY_DOUBLE, WIRE_FIXED64);
+        memcpy(*at, &value->number, sizeof(value->number));
+        *at += sizeof(value->number);
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* False: it is not short, not ASCII, or there is no room; nothing is written. */
+static bool put_short_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
+                                const struct otel_value *value) {
+    size_t value_size = short_value_size(value);
+    size_t size = 2 + key.len + 2 + value_size;
+    if (value_size > SHORT || key.len == 0 || size > SHORT || id > SHORT_TAG)
+        return false;
+    uint8_t *at = otlp_room(writer, 2 + size);
+    if (!at)
+        return false;
+    at = write_short_tag(at, id, WIRE_BYTES);
+    *at++ = (uint8_t)size;
+    if (!write_short_text(&at, KEY_VALUE_KEY, key))
+        return false;
+    at = write_short_tag(at, KEY_VALUE_VALUE, WIRE_BYTES);
+    *at++ = (uint8_t)value_size;
+    if (!write_short_value(&at, value))
+        return false;
+    otlp_wrote(writer, at);
+    return true;
+}
+
+static void put_any_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
+                              const struct otel_value *value) {
     struct otlp_open pair = otlp_open(writer, id, 1);
-    otlp_put_text(writer, KEY_VALUE_KEY, attribute->key);
-    struct otlp_open value = otlp_open(writer, KEY_VALUE_VALUE, 1);
-    otlp_put_value(writer, &attribute->value);
-    otlp_close(writer, value);
+    otlp_put_text(writer, KEY_VALUE_KEY, key);
+    struct otlp_open any = otlp_open(writer, KEY_VALUE_VALUE, 1);
+    otlp_put_value(writer, value);
+    otlp_close(writer, any);
     otlp_close(writer, pair);
+}
+
+void otlp_put_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
+                        const struct otel_value *value) {
+    if (!put_short_attribute(writer, id, key, value))
+        put_any_attribute(writer, id, key, value);
 }
 
 void otlp_put_kept(struct otlp_writer *writer, struct otlp_attribute_ids ids,
                    const struct otel_kept_attributes *kept) {
     for (const struct otel_kept_attribute *at = kept->first; at; at = at->next)
-        otlp_put_attribute(writer, ids.attributes, &at->attribute);
+        otlp_put_attribute(writer, ids.attributes, at->attribute.key, &at->attribute.value);
     otlp_put_varint(writer, ids.dropped, kept->n_dropped);
 }

@@ -54,6 +54,9 @@ void otlp_close(struct otlp_writer *writer, struct otlp_open message);
 void otlp_put_text(struct otlp_writer *writer, uint32_t id, struct bytes text);
 void otlp_put_any_text(struct otlp_writer *writer, uint32_t id, struct bytes text);
 
+/* Whole fields, as they are. */
+void otlp_put_written(struct otlp_writer *writer, struct bytes fields);
+
 void otlp_put_bytes(struct otlp_writer *writer, uint32_t id, struct bytes bytes);
 void otlp_put_varint(struct otlp_writer *writer, uint32_t id, uint64_t value);
 void otlp_put_fixed64(struct otlp_writer *writer, uint32_t id, uint64_t value);
@@ -71,8 +74,8 @@ void otlp_put_packed64(struct otlp_writer *writer, uint32_t id, const void *valu
 void otlp_put_value(struct otlp_writer *writer, const struct otel_value *value);
 
 /* A KeyValue. */
-void otlp_put_attribute(struct otlp_writer *writer, uint32_t id,
-                        const struct otel_attribute *attribute);
+void otlp_put_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
+                        const struct otel_value *value);
 
 /* Where attributes are, and how many were dropped. */
 struct otlp_attribute_ids {

@@ -33,6 +33,11 @@ int check_unreadable(struct check *check, int r, struct check_finding finding) {
     }
     finding.file = "store.sqlite";
     finding.words = check->sql.trouble;
+    if (strcmp(finding.kind, "file") == 0) {
+        if (strcmp(finding.words.text, check->told_of_file.text) == 0)
+            return 0;
+        check->told_of_file = finding.words;
+    }
     check_tell(check, &finding);
     return 0;
 }

@@ -55,6 +55,7 @@ struct check {
     sqlite3_stmt *statements[CHECK_N_STATEMENTS];
     bool has_tables;
     enum check_phase phase;
+    struct err_text told_of_file; /* that it cannot be read: each step meets the same */
 
     struct check_counts counts;
     uint64_t n_chunks; /* to be looked at, and */

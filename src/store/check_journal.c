@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "base/table.h"
 #include "store/check_impl.h"
 #include "store/journal_replay.h"
@@ -124,8 +125,10 @@ static void tell_nameless(struct replaying *replaying) {
     struct err_text words;
     if (replaying->n_nameless == 0)
         return;
-    err_say(&words, "%" PRIu64 " readings in the journal are of sensors without a name",
-            replaying->n_nameless);
+    err_say(
+        &words, "%s of sensors without a name",
+        counted(replaying->n_nameless, "reading in the journal is", "readings in the journal are")
+            .text);
     tell(replaying->check, bytes_of(NULL, 0), words.text);
 }
 

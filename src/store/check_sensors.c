@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 #include "store/check_impl.h"
 #include "store/journal.h"
 #include "store/limits.h"
@@ -186,8 +187,8 @@ static void compare_with_sum(struct check *check, const struct family *family) {
         return;
     struct check_finding finding = of_family(family, "sensor-figures");
     if (family->sum.count != family->sensor.stats.count)
-        err_say(&finding.words, "it counts %" PRIu64 " readings and its chunks %" PRIu64,
-                family->sensor.stats.count, family->sum.count);
+        err_say(&finding.words, "it counts %s and its chunks %" PRIu64,
+                counted(family->sensor.stats.count, "reading", "readings").text, family->sum.count);
     else
         err_say(&finding.words, "its figures are not the sum of its chunks'");
     check_tell(check, &finding);
@@ -195,9 +196,8 @@ static void compare_with_sum(struct check *check, const struct family *family) {
 
 static void tell_orphans(struct check *check, const struct family *family) {
     struct check_finding finding = of_family(family, "no-sensor");
-    err_say(&finding.words,
-            "%" PRIu64 " chunks are of sensor number %" PRId64 ", which is not there",
-            family->n_heads, family->number);
+    err_say(&finding.words, "%s of sensor number %" PRId64 ", which is not there",
+            counted(family->n_heads, "chunk is", "chunks are").text, family->number);
     check_tell(check, &finding);
 }
 
@@ -256,6 +256,17 @@ static void tell_of_file(struct check *check, const char *words) {
     check_tell(check, &finding);
 }
 
+/* SQLite puts several lines into a row, the first of which is a heading. */
+static void tell_of_lines(struct check *check, const char *lines) {
+    struct err_text words;
+    for (size_t n; *lines; lines += n + strspn(lines + n, "\n")) {
+        n = strcspn(lines, "\n");
+        err_say(&words, "SQLite's own check says: %.*s", (int)n, lines);
+        if (strncmp(lines, "***", 3) != 0)
+            tell_of_file(check, words.text);
+    }
+}
+
 static void finalizep(sqlite3_stmt **statement) {
     sqlite3_finalize(*statement);
 }
@@ -293,7 +304,7 @@ int check_step_file(struct check *check) {
     while (r == 0 && (r = sql_step(&check->sql, rows)) == 0) {
         const char *words = (const char *)sqlite3_column_text(rows, 0);
         if (words && strcmp(words, "ok") != 0)
-            tell_of_file(check, words);
+            tell_of_lines(check, words);
     }
     if (r == SQL_E_DONE)
         return CHECK_E_DONE;

@@ -167,7 +167,8 @@ static int lock_directory(struct durable *durable, struct err_text *why) {
     if (r == -ENOTDIR)
         err_say(why, "%s is no directory", directory);
     else if (r)
-        err_say(why, "the directory %s cannot be written: %s", directory, strerror(-r));
+        err_say(why, "the directory %s cannot be written: %s%s", directory, strerror(-r),
+                files_remedy(r));
     return r ? r : take_lock(durable, why);
 }
 
@@ -190,7 +191,8 @@ static int open_directory(struct durable *durable, struct err_text *why) {
     const char *directory = durable->options.directory;
     int r = make_directory(directory);
     if (r) {
-        err_say(why, "the directory %s cannot be made: %s", directory, strerror(-r));
+        err_say(why, "the directory %s cannot be made: %s%s", directory, strerror(-r),
+                files_remedy(r));
         return r;
     }
     r = lock_directory(durable, why);

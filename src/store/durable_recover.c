@@ -10,7 +10,9 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "store/durable_impl.h"
 
 struct recovery {
@@ -18,8 +20,10 @@ struct recovery {
     struct sealed_journal journal; /* what was noted of it */
     bool has_journal;              /* it was opened before */
     uint64_t covered_most;         /* of all sensors */
-    uint64_t n_nameless;           /* readings whose sensor's name was in a damaged place */
-    struct buf doubtful;           /* a bit for each number: it means two sensors, from here on */
+    uint64_t started_ns;
+    uint64_t n_read_back; /* readings of the journal that are not sealed */
+    uint64_t n_nameless;  /* readings whose sensor's name was in a damaged place */
+    struct buf doubtful;  /* a bit for each number: it means two sensors, from here on */
 };
 
 /* ---- numbers that mean two sensors ---- */
@@ -135,19 +139,43 @@ static int replay_readings(void *user, uint32_t number, const struct kept *readi
         n_taken++;
     }
     durable_show(durable, history, n_taken);
+    recovery->n_read_back += n_taken;
     return 0;
+}
+
+static uint64_t count_open_sensors(const struct durable *durable) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < durable->n_numbers; i++) {
+        const struct history *history = durable->by_number[i];
+        n += history && (history->main || history->late || !list_is_empty(&history->sealings));
+    }
+    return n;
+}
+
+/* An end that is clean seals all, and nothing is to be said. */
+static void say_read_back(const struct recovery *recovery, const struct journal_found *found) {
+    uint64_t n = recovery->n_read_back, n_sensors = count_open_sensors(recovery->durable);
+    uint64_t took_ns = clock_monotonic_ns() - recovery->started_ns;
+    if (n > 0)
+        log_info("read %s of %s back from the journal (%llu bytes) within %llu ms",
+                 counted(n, "reading", "readings").text,
+                 counted(n_sensors, "sensor", "sensors").text, (unsigned long long)found->n_bytes,
+                 (unsigned long long)(took_ns / NS_PER_MS + 1));
 }
 
 static void say_found(const struct recovery *recovery, const struct journal_found *found) {
     if (found->n_cut_bytes)
-        log_info("cut %llu bytes of an incomplete last commit off the journal",
-                 (unsigned long long)found->n_cut_bytes);
+        log_info("cut %s of an incomplete last commit off the journal",
+                 counted(found->n_cut_bytes, "byte", "bytes").text);
     if (found->n_damaged)
-        log_error("the journal is damaged in %llu places; what can be read is kept. First: %s",
-                  (unsigned long long)found->n_damaged, found->damage.text);
+        log_error("the journal is damaged in %s; what can be read is kept. First: %s",
+                  counted(found->n_damaged, "place", "places").text, found->damage.text);
     if (recovery->n_nameless)
-        log_error("%llu readings in the journal have lost the name of their sensor to the damage",
-                  (unsigned long long)recovery->n_nameless);
+        log_error("%s lost the name of %s sensor to the damage",
+                  counted(recovery->n_nameless, "reading in the journal has",
+                          "readings in the journal have")
+                      .text,
+                  plural(recovery->n_nameless, "its", "their"));
 }
 
 /*
@@ -189,8 +217,13 @@ static int recover_journal(struct recovery *recovery, struct err_text *why) {
         .sensor = replay_sensor, .readings = replay_readings, .user = recovery};
     struct journal_found found = {0};
     int r = journal_open(&options, &replay, &found, &durable->journal, why);
-    if (r == 0)
+    if (r == 0) {
         say_found(recovery, &found);
+        say_read_back(recovery, &found);
+    } else {
+        const struct err_text words = *why;
+        err_say(why, "%s: %s", durable->options.directory, words.text);
+    }
     buf_fini(&recovery->doubtful);
     return r;
 }
@@ -216,7 +249,7 @@ static int note_journal(const struct recovery *recovery, struct err_text *why) {
 }
 
 int durable_recover(struct durable *durable, struct err_text *why) {
-    struct recovery recovery = {.durable = durable};
+    struct recovery recovery = {.durable = durable, .started_ns = clock_monotonic_ns()};
     buf_init(&recovery.doubtful, STORE_MAX_SENSORS / 8 + 1);
     int r = recover_sealed(&recovery);
     if (r) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *remedy_of(int r) {
+const char *files_remedy(int r) {
     switch (-r) {
     case ENOSPC:
     case EDQUOT:
@@ -26,5 +26,5 @@ static const char *remedy_of(int r) {
 }
 
 void files_say(struct err_text *why, int r, const char *what, const char *name) {
-    err_say(why, "cannot %s %s: %s%s", what, name, strerror(-r), remedy_of(r));
+    err_say(why, "cannot %s %s: %s%s", what, name, strerror(-r), files_remedy(r));
 }

@@ -52,6 +52,9 @@ struct file {
 /* Of an existing directory, which stays open until `free`. 0 or a negated errno. */
 MUST_USE int files_posix_new(const char *directory, struct files **files);
 
+/* What to do about `r`, to be put behind strerror(), or "". */
+const char *files_remedy(int r);
+
 /* Words about `r`, for the person who can mend it: `what` could not be done (`read journal-...`).
  */
 void files_say(struct err_text *why, int r, const char *what, const char *name);

@@ -48,7 +48,8 @@ struct journal_replay {
 
 /* What was found amiss at opening. */
 struct journal_found {
-    uint64_t n_records;     /* that were told */
+    uint64_t n_records;     /* that were told, */
+    uint64_t n_bytes;       /* and their length */
     uint64_t n_cut_bytes;   /* of a torn last record: never acknowledged */
     uint64_t n_damaged;     /* stretches with records that were acknowledged and cannot be read */
     struct err_text damage; /* the first of them: which file, where, how long */

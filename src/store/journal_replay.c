@@ -199,8 +199,10 @@ static int take_record(struct replayer *replayer, uint64_t at, struct bytes payl
         return err_trace(r);
     if (r == REPLAY_E_DAMAGED)
         note_damage(replayer, at, n_bytes);
-    else
+    if (r == 0) {
         replayer->found->n_records++;
+        replayer->found->n_bytes += n_bytes;
+    }
     return 0;
 }
 

@@ -9,8 +9,8 @@
 struct store_commit {
     size_t n_batches;
     uint64_t n_readings;
-    struct store_commit_mark
-        mark; /* the observer's own: goes to each writer whose readings it kept */
+    struct store_commit_mark mark; /* the observer's own: goes to each writer whose readings it
+                                      kept, as it is at the end */
 
     /* At the end, of all writers together. */
     uint64_t accepted, duplicates, refused;

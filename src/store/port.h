@@ -4,11 +4,11 @@
 
 #include "base/list.h"
 #include "base/ring.h"
+#include "base/wakeup.h"
 #include "store/batch.h"
 #include "store/bell.h"
 #include "store/limits.h"
 #include "store/store.h"
-#include "store/wakeup.h"
 
 /* The open batch and those on their way. */
 #define PORT_N_BATCHES (STORE_RING_SLOTS + 1)

@@ -135,6 +135,17 @@ static struct sealed *sealed_new(const struct sealed_options *options) {
     return sealed->vfs ? STEAL(sealed) : NULL;
 }
 
+static void say_unopened(struct sealed *sealed, int r, const char *directory,
+                         struct err_text *why) {
+    bool is_damaged = r == -EBADMSG && sqlite3_errcode(sealed->sql.db) != SQLITE_OK;
+    err_say(why, "%s: %s", sealed->path, sealed_trouble(sealed));
+    if (is_damaged)
+        err_say(why,
+                "%s: %s. `thermograph check %s' tells all that is damaged; a backup of the whole "
+                "directory brings it back",
+                sealed->path, sealed_trouble(sealed), directory);
+}
+
 int sealed_open(const struct sealed_options *options, struct sealed **sealed,
                 struct err_text *why) {
     CLEANUP(sealed_freep) struct sealed *made = sealed_new(options);
@@ -144,7 +155,7 @@ int sealed_open(const struct sealed_options *options, struct sealed **sealed,
     }
     int r = sealed_open_file(made);
     if (r) {
-        err_say(why, "%s: %s", made->path, sealed_trouble(made));
+        say_unopened(made, r, options->directory, why);
         return r;
     }
     *sealed = STEAL(made);

@@ -86,13 +86,13 @@ static void commit_started(const struct store *store, struct store_commit *commi
 }
 
 static void commit_ended(struct store *store, struct store_commit *commit) {
-    for (size_t i = 0; i < commit->n_batches; i++) {
+    for (size_t i = 0; i < commit->n_batches; i++)
         add_outcomes(commit, store->group[i]);
-        store->group[i]->mark = commit->mark;
-    }
     store->n_refused += commit->refused;
     if (store->observer.commit_ended)
         store->observer.commit_ended(store->observer.user, commit);
+    for (size_t i = 0; i < commit->n_batches; i++)
+        store->group[i]->mark = commit->mark;
 }
 
 /* Commits what waits in the ports. False if nothing did. */

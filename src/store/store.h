@@ -51,7 +51,7 @@ enum store_refusal {
 /* What an observer (store/observer.h) made of a commit, for those whose readings it kept: the store
  * only carries it. All zero without one. */
 struct store_commit_mark {
-    uint8_t bytes[32];
+    uint8_t bytes[40];
 };
 
 /* What became of some readings of one writer, in the order in which they were appended. */

@@ -134,6 +134,31 @@ static struct bytes header(struct MHD_Connection *connection, const char *name) 
     return bytes_str(value ? value : "");
 }
 
+/* A list that may come in several fields, which count as one (RFC 9110, section 5.3). */
+struct joined_header {
+    const char *name;
+    char text[WEB_MAX_LIST_BYTES];
+    size_t len;
+};
+
+static enum MHD_Result join_header(void *user, enum MHD_ValueKind kind, const char *name,
+                                   const char *value) {
+    struct joined_header *joined = user;
+    (void)kind;
+    if (strcasecmp(name, joined->name) != 0 || !value)
+        return MHD_YES;
+    size_t room = sizeof(joined->text) - joined->len;
+    int n = snprintf(joined->text + joined->len, room, "%s%s", joined->len ? "," : "", value);
+    if (n > 0 && (size_t)n < room) /* otherwise this one is left out */
+        joined->len += (size_t)n;
+    return MHD_YES;
+}
+
+static struct bytes list_header(struct MHD_Connection *connection, struct joined_header *joined) {
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, join_header, joined);
+    return bytes_of((const uint8_t *)joined->text, joined->len);
+}
+
 static bool has_body(struct MHD_Connection *connection) {
     struct bytes length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return (length.len > 0 && !bytes_equal_str(length, "0")) ||
@@ -207,11 +232,13 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context) {
     struct admin *admin = user;
+    struct joined_header accept = {.name = MHD_HTTP_HEADER_ACCEPT};
+    struct joined_header encoding = {.name = MHD_HTTP_HEADER_ACCEPT_ENCODING};
     const struct web_request request = {
         .method = method,
         .path = url,
-        .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
-        .accept_encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING),
+        .accept = list_header(connection, &accept),
+        .accept_encoding = list_header(connection, &encoding),
         .has_body = has_body(connection),
         .is_crowded = admin->n_held_bytes >= WEB_MAX_HELD_BYTES,
     };

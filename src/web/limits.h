@@ -31,3 +31,6 @@
 /* Bytes of answers that wait for their readers; with more, /metrics has to wait its turn. So slow
  * readers hold at most this and one page more. */
 #define WEB_MAX_HELD_BYTES (32u << 20)
+
+/* `accept` and `accept-encoding`, their fields together; Prometheus sends 300 bytes. */
+#define WEB_MAX_LIST_BYTES 1024

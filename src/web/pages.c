@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "grpc/compression.h"
 #include "otlp/prometheus.h"
 #include "web/accept.h"
@@ -38,7 +39,8 @@ struct metrics_page {
 /* Once for each that is new: the same page comes several times a minute. */
 static void tell_clashes(struct web_pages *pages, const struct prometheus_clashes *clashes) {
     if (clashes->n > pages->n_clashes)
-        log_warn("%zu metrics or series cannot be on the page /metrics; %s", clashes->n,
+        log_warn("%s cannot be on the page /metrics; %s",
+                 counted(clashes->n, "metric or series", "metrics or series").text,
                  clashes->first.text);
     pages->n_clashes = clashes->n;
 }

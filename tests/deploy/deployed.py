@@ -67,7 +67,8 @@ class Deployed(Observed):
                 variables=self.variables_of(f"grpc-client-{kind}")))
 
     def variables_of(self, instance):
-        return self.variables() | {"OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance}"}
+        return self.variables() | {
+            "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={instance},host.name=host-of-{instance}"}
 
     def stop(self):
         for each in (*self.clients, self.server):

@@ -1,6 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates that tools/generate-certs would not make."""
+"""Certificates that tools/generate-certs would not make, and who shows them."""
+import contextlib
+import socket
+import ssl
 import subprocess
+import threading
+
+
+def make_certificate_for(folder, name):
+    """A certificate, its own CA, and its key, for that name alone."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", folder / "other.key", "-out", folder / "other.crt", "-days", "9", "-subj", f"/CN={name}",
+         "-addext", f"subjectAltName=DNS:{name}"], check=True, capture_output=True)
+    return folder / "other.crt", folder / "other.key"
+
+
+@contextlib.contextmanager
+def shown(certificate, key):
+    """The port of a server that makes TLS connections with this certificate and ends them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2"])
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+                context.wrap_socket(connection, server_side=True).close()
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def make_dated_certificate(folder, certs, start, end):

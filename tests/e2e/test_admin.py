@@ -146,6 +146,20 @@ def test_metrics_come_as_openmetrics_to_who_wants_it(admin):
     assert page.getheader("content-type").startswith("text/plain")
 
 
+def test_a_list_may_come_in_several_fields(admin):
+    connection = http.client.HTTPConnection("127.0.0.1", admin.port, timeout=PATIENCE_S)
+    connection.putrequest("GET", "/metrics", skip_accept_encoding=True)
+    for name, value in [("Accept", "text/plain;q=0.5"), ("Accept-Encoding", "br"), ("Accept", "x" * 2000),
+                        ("accept", OPENMETRICS), ("accept-encoding", "gzip")]:
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.getheader("content-type") == f"{OPENMETRICS}; charset=utf-8"
+    assert answer.getheader("content-encoding") == "gzip"
+    assert b"# EOF" in gzip.decompress(answer.read())
+    connection.close()
+
+
 def test_metrics_are_packed_to_who_wants_it(admin):
     page = metrics(admin, accept_encoding="gzip")
     assert page.getheader("content-encoding") == "gzip"

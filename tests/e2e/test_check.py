@@ -120,6 +120,28 @@ def test_a_damaged_chunk_is_named_and_fails(stopped):
     assert files_of(stopped) == before
 
 
+def test_a_damaged_database_is_told_line_by_line_in_our_words(stopped):
+    database = stopped / "store.sqlite"
+    image = database.read_bytes()
+    damaged_from = image.find(b"attic") // 4096 * 4096 + 4096
+    database.write_bytes(image[:damaged_from] + b"\xff" * (len(image) - damaged_from))
+    done = run("check", stopped)
+    *findings, last = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (FAILED, "")
+    assert findings and all(line.startswith("DAMAGE: ") for line in findings), done.stdout
+    assert "DAMAGE: store.sqlite: SQLite's own check says: " in done.stdout
+    assert len(set(findings)) == len(findings) and "***" not in done.stdout
+    assert re.match(r"\d+ things? (is|are) wrong: ", last)
+
+
+def test_a_server_does_not_start_on_a_damaged_database_and_says_what_to_do(stopped):
+    (stopped / "store.sqlite").write_bytes((stopped / "store.sqlite").read_bytes()[:4096] + b"\xff" * 8192)
+    done = run("serve", "--data", stopped, "--allow-anyone", "--listen", "127.0.0.1:0")
+    assert done.returncode == FAILED
+    last = done.stderr.splitlines()[-1]
+    assert "ERROR" in last and "malformed" in last and f"`thermograph check {stopped}'" in last
+
+
 def test_csv_has_the_findings_only(stopped):
     damage_chunk(stopped)
     done = run("check", stopped, "-o", "csv")

@@ -15,7 +15,8 @@ import time
 import grpc
 import pytest
 
-from program import BIN, PATIENCE_S, run
+from certificates import make_certificate_for, make_dated_certificate, shown
+from program import BIN, PATIENCE_S, WITHOUT_RIGHTS, run
 from readings import BEGIN
 from sensor_pb2 import Ack
 from sensor_pb2_grpc import SensorServiceServicer, add_SensorServiceServicer_to_server
@@ -807,10 +808,102 @@ def test_a_server_can_be_set_up_by_a_file_alone(certs, tokens_file, make_token, 
     assert server.stop() == OK
 
 
+@pytest.mark.parametrize("verb", [["send", "attic", "20"], ["health"]])
+def test_files_that_cannot_be_used_are_named_with_what_to_do(server, tmp_path, verb):
+    closed = tmp_path / "closed.token"
+    closed.write_text(server.token)
+    closed.chmod(0)
+    missing = tmp_path / "missing"
+    for options, words in (
+            (["--ca", missing], f"cannot read the CA {missing}: No such file or directory (make generate_certs"),
+            (["--client-cert", missing, "--client-key", missing], f"cannot read the certificate {missing}"),
+            (["--token-file", missing], "(it holds what `thermograph token create' has printed)"),
+            (["--token-file", tmp_path], "--token-file: " + str(tmp_path) + ": Is a directory"),
+            (["--token-file", closed], "Permission denied (give the user that runs this the right to read it)")):
+        done = run(*verb, "--server", server.address, "--ca", server.ca, *options, through=WITHOUT_RIGHTS)
+        assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "--token-file: an empty name" in failed(run(*verb, "--token-file", ""), USAGE)
+
+
+@pytest.mark.parametrize("verb", [["send", "attic", "20"], ["health"]])
+def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, tmp_path, verb):
+    dated = make_dated_certificate(tmp_path, certs, "20000101", "20010909")
+    other, other_key = make_certificate_for(tmp_path, "elsewhere.example")
+    for certificate, key, ca, words in (
+            (dated, certs / "server.key", certs / "ca.crt", "has expired (to renew it there: make generate_certs"),
+            (other, other_key, other, "is not for 'localhost' (--server has to be one of the certificate's names)"),
+            (other, other_key, certs / "ca.crt", "no CA that is trusted here (--ca FILE names the CA")):
+        with shown(certificate, key) as port:
+            done = run(*verb, "--server", f"localhost:{port}", "--ca", ca)
+        assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.skipif("asan" in BIN or "tsan" in BIN, reason="sanitizers want to be the first library")
+def test_a_resolver_that_hangs_is_not_waited_for(tmp_path):
+    (tmp_path / "hang.c").write_text("""
+        #include <netdb.h>
+        #include <unistd.h>
+        int getaddrinfo(const char *n, const char *s, const struct addrinfo *h, struct addrinfo **f) {
+            sleep(60);
+            return EAI_AGAIN;
+        }""")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "hang.so", tmp_path / "hang.c"], check=True)
+    started = time.monotonic()
+    done = run("send", "attic", "20", "--server", "somewhere:1", "--plaintext", "--timeout", "500ms",
+               variables={"LD_PRELOAD": str(tmp_path / "hang.so")})
+    assert "DEADLINE_EXCEEDED" in failed(done)
+    assert time.monotonic() - started < 20
+
+
+@pytest.fixture
+def demanding(certs, tmp_path):
+    """Access to a server that wants a client's certificate, that certificate, and whom it saw."""
+    certificate, key = make_certificate_for(tmp_path, "sensor-7.example")
+    seen = []
+
+    class Demanding(SensorServiceServicer):
+        def SendSingleReading(self, request, context):
+            seen.append(context.auth_context()["x509_common_name"])
+            return Ack(message="Reading received.", accepted=1)
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    add_SensorServiceServicer_to_server(Demanding(), server)
+    credentials = grpc.ssl_server_credentials(
+        [((certs / "server.key").read_bytes(), (certs / "server.crt").read_bytes())],
+        certificate.read_bytes(), require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    server.start()
+    yield ["--server", f"127.0.0.1:{port}", "--ca", certs / "ca.crt"], (certificate, key), seen
+    server.stop(None).wait()
+
+
+def test_a_client_shows_its_certificate_to_who_asks_for_it(demanding, certs):
+    access, (certificate, key), seen = demanding
+    good(run("send", "attic", "20", *access, "--client-cert", certificate, "--client-key", key))
+    assert seen == [[b"sensor-7.example"]]
+    good(run("send", "attic", "20", *access, variables={
+        "THERMOGRAPH_CLIENT_CERT": str(certificate), "THERMOGRAPH_CLIENT_KEY": str(key)}))
+    assert len(seen) == 2
+    without = failed(run("send", "attic", "20", *access))
+    assert "UNAVAILABLE" in without and "--client-cert" in without
+    strange = failed(run("send", "attic", "20", *access, "--client-cert", certs / "server.crt",
+                         "--client-key", certs / "server.key"))
+    assert "UNAVAILABLE" in strange
+    assert "needs a certificate beside it" in failed(run("send", "attic", "20", *access, "--client-key", key))
+    assert "does not belong to the certificate" in failed(
+        run("send", "attic", "20", *access, "--client-cert", certificate, "--client-key", certs / "server.key"))
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize("text, words", [
     ("sever: x\n", ":1: there is no option 'sever'; did you mean 'server'?"),
     ("server: x\ntimeout: soon\n", ":2: timeout: 'soon' is no duration"),
     ("server: [x\n", "config.yaml:"),
+    ("server: x\ntls: [a]\n", ":2: there is no option 'tls'"),
+    ("ca: x\nserver: [a, b]\n", ":2: server: one value belongs here, not a list"),
+    ("server: x\nca: x\nserver: y\n", ":3: server is there twice"),
+    ("server: x:99999\n", ":1: server: the port of 'x:99999' is no number from 0 to 65535"),
+    ("plaintext: perhaps\n", ":1: plaintext: 'perhaps' is neither true nor false"),
     ("just a text\n", ":1: lines of `key: value' belong here, not one value"),
 ])
 def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, words):

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`thermograph doctor`: each check with what is well and with what is not."""
+import concurrent.futures
 import json
+import re
 import socket
-import ssl
 import subprocess
-import threading
+import time
 
 import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import program
-from certificates import make_dated_certificate
+from certificates import make_dated_certificate, shown
 from observed import until
-from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond
+from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond, tls_context, tls_credentials
+from thermograph.v1.thermograph_pb2 import ListSensorsResponse, Status, StoreStatus, Time
+from thermograph.v1.thermograph_pb2_grpc import ThermographServicer, add_ThermographServicer_to_server
 
 NOTHING_LISTENS = "http://127.0.0.1:1"
 SECRET = "geheim"
@@ -135,6 +139,22 @@ def test_a_refusal_is_told_with_status_words_and_what_to_do(receive):
     check(checks, "telemetry.logs", "failed", "HTTP status 404", "is the path right?")
 
 
+def test_an_endpoint_of_the_other_protocol_or_scheme_is_told_with_what_to_do(receive, certs):
+    plain = {"grpc": receive(GrpcReceiver), "http/protobuf": receive(HttpReceiver)}
+    with_tls = {"grpc": receive(GrpcReceiver, {}, tls_credentials(certs)),
+                "http/protobuf": receive(HttpReceiver, {}, tls_context(certs))}
+    others = {"grpc": "http/protobuf", "http/protobuf": "grpc"}
+    for protocol, other in others.items():
+        wrong_protocol, tls_to_plain, plain_to_tls, wrong_protocol_with_tls = (
+            telemetry(endpoint, protocol, expect=1, OTEL_EXPORTER_OTLP_CERTIFICATE=str(certs / "ca.crt"))
+            for endpoint in (plain[other].endpoint, plain[protocol].endpoint.replace("http:", "https:"),
+                             with_tls[protocol].endpoint.replace("https:", "http:"), with_tls[other].endpoint))
+        for checks in (wrong_protocol, wrong_protocol_with_tls):
+            check(checks, "telemetry.traces", "failed", f"OTEL_EXPORTER_OTLP_PROTOCOL={other}")
+        check(tls_to_plain, "telemetry.traces", "failed", "an endpoint without TLS begins with http://")
+        check(plain_to_tls, "telemetry.traces", "failed", "then the endpoint begins with https://")
+
+
 def test_a_partial_success_is_told_with_its_words(receive):
     def rejected(receiver, signal, context):
         answer = RESPONSES["traces"]()
@@ -174,7 +194,7 @@ def test_a_server_that_is_well(server):
     checks = doctor(*server.access())
     assert {checks[name][0] for name in SERVER} == {"ok"}, checks
     check(checks, "server.certificate", "ok", "localhost", "127.0.0.1", "signed by Thermograph CA")
-    check(checks, "server.store", "ok", "keeps 1 readings of 1 sensors on disk")
+    check(checks, "server.store", "ok", "keeps 1 reading of 1 sensor on disk")
     check(checks, "server.clock", "ok", "ms apart")
 
 
@@ -233,26 +253,8 @@ def expired(certs, tmp_path):
 
 
 def test_a_servers_certificate_that_has_expired(certs, expired):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(expired, certs / "server.key")
-    context.set_alpn_protocols(["h2"])
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                    context.wrap_socket(connection, server_side=True).close()
-                except ssl.SSLError:
-                    continue
-                except OSError:
-                    return
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            checks = doctor("--server", f"localhost:{listener.getsockname()[1]}", "--ca", certs / "ca.crt", expect=1)
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with shown(expired, certs / "server.key") as port:
+        checks = doctor("--server", f"localhost:{port}", "--ca", certs / "ca.crt", expect=1)
     check(checks, "server.connection", "failed", "the server's certificate has expired")
     check(checks, "server.certificate", "failed", "expired", "until 2001-09-09")
 
@@ -264,6 +266,45 @@ def test_a_token_file_that_others_can_read_is_a_warning_of_the_report(server, tm
     done = program.run("doctor", "--server", server.address, "--ca", server.ca, "--token-file", file)
     assert (done.returncode, done.stderr) == (0, ""), done
     assert done.stdout.count("can be read by every user here") == 1
+
+
+@pytest.fixture
+def status_of_another_clock():
+    """status_of_another_clock(s): access to a server whose clock is so many seconds ahead."""
+    servers = []
+
+    def begin(ahead_s):
+        class Ahead(ThermographServicer):
+            def ListSensors(self, request, context):
+                return ListSensorsResponse()
+
+            def GetStatus(self, request, context):
+                now = time.time() + ahead_s
+                return Status(version="0.1.0", now=Time(seconds=int(now), nanos=int(now % 1 * 1e9)),
+                              store=StoreStatus(readings=1, sensors=1))
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        add_ThermographServicer_to_server(Ahead(), server)
+        checks = health.HealthServicer()
+        checks.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        return ["--plaintext", "--server", f"127.0.0.1:{port}"]
+    yield begin
+    for server in servers:
+        server.stop(None).wait()
+
+
+@pytest.mark.parametrize("ahead_s, words", [(3600, "ahead of"), (-3600, "behind")])
+def test_a_clock_that_is_wrong_is_a_warning(status_of_another_clock, ahead_s, words):
+    checks = doctor(*status_of_another_clock(ahead_s))
+    check(checks, "server.clock", "warning", words, "this machine's", "timedatectl")
+    assert int(re.search(r"is (\d+) s ", checks["server.clock"][1]).group(1)) in range(3550, 3601)
+
+
+def test_a_clock_that_is_almost_right_is_fine(status_of_another_clock):
+    check(doctor(*status_of_another_clock(2)), "server.clock", "ok", "ms apart")
 
 
 # ---- files and ports ----

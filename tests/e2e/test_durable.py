@@ -86,6 +86,22 @@ def test_a_stop_leaves_nothing_to_do_for_the_next_start(open_server, data, conne
     assert count(server, connect) == (100, MANY)
 
 
+def test_a_start_after_a_crash_says_what_it_read_back(open_server, data):
+    server, sensors = open_server(data)
+    assert "from the journal" not in server.said(), "there was nothing"
+    for i in range(2):
+        sensors.SendSingleReading(reading(temperature=i, timestamp=BEGIN + i))
+    server.kill()
+    server, sensors = open_server(data)
+    line = server.wait_for(
+        r"INFO  read 2 readings of 1 sensor back from the journal \((\d+) bytes\) within \d+ ms$")
+    assert int(line.group(1)) > 2 * 8
+    assert temperatures(sensors) == [0, 1]
+    stop(server)
+    server, _ = open_server(data)
+    assert "from the journal" not in server.said(), "a clean end has sealed all"
+
+
 def test_a_repeat_is_recognised_after_restarts_and_in_sealed_chunks(open_server, data):
     sent = [reading("attic", i, BEGIN + i, sequence=i + 1) for i in range(9000)]  # more than a chunk
     for n_duplicates in (0, len(sent), len(sent)):
@@ -203,7 +219,7 @@ def test_a_read_only_directory_is_named(mount):
     remount(disk, "ro")
     done = program.run("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--data", disk)
     assert done.returncode == 1
-    assert f"the directory {disk} cannot be written: Read-only file system" in done.stderr
+    assert f"the directory {disk} cannot be written: Read-only file system; mount the file system for writing" in done.stderr
 
 
 def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data, connect):
@@ -235,7 +251,7 @@ def test_a_journal_that_is_damaged_is_named_and_the_rest_is_there(open_server, d
     image[4096 + 1000] ^= 1
     journal.write_bytes(image)
     server, sensors = open_server(data)
-    line = server.wait_for("ERROR the journal is damaged in 1 places.* First: (.*)").group(1)
+    line = server.wait_for("ERROR the journal is damaged in 1 place; .* First: (.*)").group(1)
     assert line.startswith(f"{journal.name} is damaged: ")
     there = history(sensors)
     assert len(there) == len(sent) - 1 and all(each in sent for each in there)

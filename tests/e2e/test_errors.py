@@ -618,10 +618,10 @@ def test_tls_1_1(row, server):
 
 # ---- starting ----
 
-def does_not_start(row, *arguments, listen=("127.0.0.1:0",)):
+def does_not_start(row, *arguments, listen=("127.0.0.1:0",), through=()):
     """It ends with this status and says why in the last line."""
     addresses = [option for address in listen for option in ("--listen", address)]
-    done = program.run("serve", *addresses, *arguments)
+    done = program.run("serve", *addresses, *arguments, through=through)
     assert done.stdout == ""
     last = done.stderr.splitlines()[-1]
     words = re.sub(r"^(\S+ ERROR |thermograph: serve: )", "", last)
@@ -648,6 +648,17 @@ def test_certificate_missing(row, files, tmp_path):
 
 def test_key_missing(row, files, tmp_path):
     does_not_start(row, *files(key=tmp_path / "missing.key"))
+
+
+def without_rights(file, copy):
+    copy.write_bytes(file.read_bytes())
+    copy.chmod(0)
+    return copy
+
+
+def test_key_unreadable(row, files, certs, tmp_path):
+    key = without_rights(certs / "server.key", tmp_path / "closed.key")
+    does_not_start(row, *files(key=key), through=program.WITHOUT_RIGHTS)
 
 
 def test_certificate_is_none(row, files, tmp_path):
@@ -680,6 +691,11 @@ def test_tokens_file_missing(row, files, tmp_path):
     does_not_start(row, *files(tokens=tmp_path / "missing.yaml"))
 
 
+def test_tokens_file_unreadable(row, files, tokens_file, tmp_path):
+    tokens = without_rights(tokens_file, tmp_path / "closed.yaml")
+    does_not_start(row, *files(tokens=tokens), through=program.WITHOUT_RIGHTS)
+
+
 def test_tokens_file_damaged(row, files, tmp_path):
     does_not_start(row, *files(tokens=tmp_path / "damaged.yaml"))
 
@@ -708,6 +724,11 @@ def test_data_not_named(row):
 
 def test_data_cannot_be_made(row, tmp_path):
     does_not_start(row, "--allow-anyone", "--data", tmp_path / "not" / "there")
+
+
+def test_data_unwritable(row, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    does_not_start(row, "--allow-anyone", "--data", tmp_path / "closed", through=program.WITHOUT_RIGHTS)
 
 
 def test_data_is_no_directory(row, tmp_path):

@@ -251,7 +251,7 @@ def check_lost(said, words, receiver=None):
 
 @pytest.mark.parametrize("code, details", [
     (grpc.StatusCode.RESOURCE_EXHAUSTED, None), (grpc.StatusCode.INVALID_ARGUMENT, None),
-    (grpc.StatusCode.UNAUTHENTICATED, None), (grpc.StatusCode.UNIMPLEMENTED, None),
+    (grpc.StatusCode.FAILED_PRECONDITION, None), (grpc.StatusCode.INTERNAL, None),
     (grpc.StatusCode.RESOURCE_EXHAUSTED, rpc_status("no RetryInfo in it"))])
 def test_what_is_refused_for_good_is_sent_once(receive, code, details):
     receiver = receive(GrpcReceiver, {"all": [refuse(code, "not so", details)]})
@@ -259,7 +259,7 @@ def test_what_is_refused_for_good_is_sent_once(receive, code, details):
     check_lost(said, f"fails: {code.name}: not so; they are dropped", receiver)
 
 
-@pytest.mark.parametrize("status", [307, 400, 401, 404, 413, 500])
+@pytest.mark.parametrize("status", [307, 400, 413, 422, 500])
 def test_other_http_statuses_are_final_and_redirects_are_not_followed(receive, status):
     elsewhere = receive(HttpReceiver)
     answer = http_status(status, rpc_status("not so"), location=elsewhere.endpoint + "/v1/traces")
@@ -269,11 +269,24 @@ def test_other_http_statuses_are_final_and_redirects_are_not_followed(receive, s
     assert not elsewhere.requests("traces")
 
 
+@pytest.mark.parametrize("kind, answer, status, hint", [
+    (GrpcReceiver, refuse(grpc.StatusCode.UNAUTHENTICATED, "not so"), "UNAUTHENTICATED", "HEADERS carries"),
+    (GrpcReceiver, refuse(grpc.StatusCode.UNIMPLEMENTED, "not so"), "UNIMPLEMENTED", "choose another endpoint"),
+    (HttpReceiver, http_status(401, rpc_status("not so")), "HTTP status 401", "HEADERS carries"),
+    (HttpReceiver, http_status(404, rpc_status("not so")), "HTTP status 404", "is the path right?")])
+def test_what_is_refused_for_good_is_told_with_what_to_do(receive, kind, answer, status, hint):
+    receiver = receive(kind, {"all": [answer]})
+    protocol = next(name for name in KINDS if KINDS[name] is kind)
+    said = run_example(protocol, receiver.endpoint)
+    check_lost(said, f"fails: {status}: not so (", receiver)
+    assert said.count(hint) == said.count("); they are dropped") == len(SIGNALS)
+
+
 @pytest.mark.parametrize("protocol, answer", [("grpc", partial_over_grpc), ("http/protobuf", partial_over_http)])
 def test_partial_success_is_told_and_never_sent_again(receive, protocol, answer):
     receiver = receive(KINDS[protocol], {"all": [answer]})
     said = run_example(protocol, receiver.endpoint)
-    check_lost(said, "were not taken by", receiver)
+    check_lost(said, "was not taken by", receiver)
     assert said.count("too old") == len(SIGNALS)
 
 

@@ -328,8 +328,8 @@ def test_disabled_it_says_so_and_shows_no_page(start):
 
 
 @pytest.mark.parametrize("endpoint, words", [
-    ("http://127.0.0.1:{dead}", "connection refused"),
-    ("http://no-such-host.invalid:4317", "no such name"),
+    ("http://127.0.0.1:{dead}", "connection refused (is a Collector listening there? OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("http://no-such-host.invalid:4317", "no such name (is the name right?"),
 ])
 def test_an_endpoint_that_does_not_answer_is_said_once_and_harms_nobody(start, endpoint, words):
     server = start(variables={
@@ -342,6 +342,13 @@ def test_an_endpoint_that_does_not_answer_is_said_once_and_harms_nobody(start, e
     assert words in server.wait_for("WARN  exporting spans to .* fails").string
     assert server.stop() == OK
     assert len(re.findall("exporting spans to .* fails", server.said())) == 1
+
+
+def test_a_health_check_is_no_telemetry(start):
+    """As one of a container it has the server's variables, and would be a client every few seconds."""
+    server = start()
+    done = program.run("health", *server.access(), variables={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+    assert (done.returncode, done.stdout, done.stderr) == (OK, "SERVING\n", "")
 
 
 def test_what_a_verb_prints_is_out_before_it_waits_for_a_receiver(start):

@@ -75,3 +75,14 @@ def test_the_page_has_all_metrics_that_are_told_of_and_no_other(page):
     assert types(found) == told
     wrong = {name: labels(found, name) - keys for name, (_, keys) in told_metrics().items()}
     assert {name: keys for name, keys in wrong.items() if keys} == {}
+
+
+def test_a_simulated_chat_ends_at_times_since_only_then_it_is_counted(start):
+    server = start("--admin", "127.0.0.1:0")
+    port = server.wait_for(r"admin port on 127\.0\.0\.1:(\d+)").group(1)
+    done = server.call("simulate", "--kind", "chat", "--count", 40, "--min-delay", "0s", "--max-delay", "1ms")
+    assert done.returncode == 0, done.stderr
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=program.PATIENCE_S) as answer:
+        page = answer.read().decode()
+    [count] = re.findall(r'(?m)^grpc_server_call_duration_seconds_count{.*SensorChat".*} (\d+)', page)
+    assert 4 <= int(count) <= 14  # of three readings to ten

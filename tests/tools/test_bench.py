@@ -106,6 +106,13 @@ def test_drops_are_worth_a_warning_only_where_there_should_be_none():
     assert telemetry.check(telemetry.TABLE["telemetry-saturated"], spans) is None
 
 
+def test_where_drops_are_to_be_counted_there_have_to_be_some():
+    comparison = telemetry.TABLE["telemetry-drops"]
+    assert telemetry.check(comparison, {"started": 5, "received": 3, "dropped": 2}) is None
+    with pytest.raises(servers.Trouble, match="no span was dropped"):
+        telemetry.check(comparison, {"started": 5, "received": 5, "dropped": 0})
+
+
 PAGE = """\
 # TYPE otel_sdk_span_started_total counter
 otel_sdk_span_started_total{otel_span_sampling_result="DROP",a="b c"} 99

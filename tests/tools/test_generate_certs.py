@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/generate-certs: what it makes holds with OpenSSL and Python, and what exists stays."""
+import hashlib
 import os
 import pathlib
 import socket
@@ -13,9 +14,14 @@ SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/generate-certs"
 FILES = ["ca.crt", "ca.key", "server.crt", "server.key"]
 
 
-def generate(folder, **environment):
+def call(*arguments, cwd=None, **environment):
     plain = {name: value for name, value in os.environ.items() if name not in ("NAMES", "RENEW", "FORCE")}
-    return subprocess.run([SCRIPT, folder], env=plain | environment, capture_output=True, text=True, check=False)
+    return subprocess.run([SCRIPT, *arguments], env=plain | environment, cwd=cwd, capture_output=True, text=True,
+                          check=False)
+
+
+def generate(folder, **environment):
+    return call(folder, **environment)
 
 
 def contents(folder):
@@ -147,3 +153,90 @@ def test_a_bad_name_is_refused_and_nothing_is_left(tmp_path, name):
     assert done.returncode == 1
     assert done.stderr.startswith("generate-certs: ")
     assert not (tmp_path / "certs").exists() or list((tmp_path / "certs").iterdir()) == []
+
+
+# Without a folder: what compose.yaml needs, too.
+
+SECRETS = ["secrets/grafana-password", "secrets/token", "secrets/tokens/tokens.yaml"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    done = call(cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_with_a_folder_only_certificates_are_made(tmp_path):
+    assert call("certs", cwd=tmp_path).returncode == 0
+    assert sorted(files_of(tmp_path)) == [f"certs/{name}" for name in FILES]
+
+
+def test_without_a_folder_secrets_are_made_that_nobody_else_can_read(project):
+    assert sorted(files_of(project)) == [".env", *[f"certs/{name}" for name in FILES], *SECRETS]
+    for path in [project / "secrets", *(project / "secrets").rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert len((project / "secrets/grafana-password").read_text().strip()) >= 20
+
+
+def test_the_server_knows_the_token_by_its_hash(project):
+    token = (project / "secrets/token").read_text().strip()
+    assert len(token) == 47 and token.startswith("tg_")
+    tokens = (project / "secrets/tokens/tokens.yaml").read_text()
+    assert f"sha256: {hashlib.sha256(token.encode()).hexdigest()}\n" in tokens
+    assert token not in tokens
+
+
+def test_containers_run_as_who_can_read_the_secrets(project):
+    uid, gid = (project / ".env").read_text().strip().removeprefix("UID_GID=").split(":")
+    for path in [project / "certs/server.key", *(project / name for name in SECRETS)]:
+        assert (path.stat().st_uid, path.stat().st_gid) == (int(uid), int(gid))
+    assert uid != "0"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_key_of_the_ca_stays_with_root(project):
+    assert (project / "certs/ca.key").stat().st_uid == 0
+    assert (project / ".env").read_text() == "UID_GID=10001:10001\n"
+
+
+def test_a_second_run_without_a_folder_changes_nothing(project):
+    before = files_of(project)
+    assert call(cwd=project).returncode == 0
+    assert files_of(project) == before
+
+
+def test_new_certificates_leave_token_and_password_alone(project):
+    before = files_of(project)
+    assert call(cwd=project, FORCE="1").returncode == 0
+    after = files_of(project)
+    assert {name for name in before if before[name] != after[name]} == {f"certs/{name}" for name in FILES}
+
+
+@pytest.mark.parametrize("lost", SECRETS[::2] + [".env"])
+def test_what_is_missing_is_made_again_and_nothing_else(project, lost):
+    before = files_of(project)
+    (project / lost).unlink()
+    assert call(cwd=project).returncode == 0
+    after = files_of(project)
+    assert before.keys() == after.keys()
+    assert {name for name in before if before[name] != after[name]} <= {"secrets/grafana-password"}
+
+
+def test_other_lines_of_the_environment_stay(project):
+    (project / ".env").write_text("COMPOSE_PROJECT_NAME=house\n")
+    assert call(cwd=project).returncode == 0
+    first, second = (project / ".env").read_text().splitlines()
+    assert first == "COMPOSE_PROJECT_NAME=house" and second.startswith("UID_GID=")
+
+
+def test_a_lost_token_is_not_made_anew_where_its_hash_is_known(project):
+    (project / "secrets/token").unlink()
+    before = files_of(project)
+    done = call(cwd=project)
+    assert done.returncode == 1 and "secrets/token is missing" in done.stderr
+    assert files_of(project) == before

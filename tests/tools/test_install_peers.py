@@ -23,7 +23,7 @@ build) while [[ $1 != -o ]]; do shift; done; made=$2 ;;
 esac
 printf '#!/bin/sh\\nmkdir -p build && touch build/main.go\\n' >"$made" && chmod +x "$made"
 """
-ONLY_NAMED = ["grafana"]
+ONLY_NAMED = ["grafana", "jaeger"]
 NAMES = ["grpcurl", "otelcol", "jaeger-all-in-one", "prometheus", "promtool"]
 
 

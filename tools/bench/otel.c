@@ -4,8 +4,9 @@
  *
  *     ninja -C build tools/bench/otel && nice build/tools/bench/otel [ROUNDS]
  *
- * A span is started, gets four attributes (two texts, two integers) and ends; a log record has a
- * body and two attributes. "not sampled" and "disabled" make the same calls. A round records
+ * A span is started, gets four attributes (two texts, two integers) and ends, and for an exporter
+ * with OTLP's encoder is then the bytes that are sent; a log record has a body and two attributes.
+ * "not sampled" and "disabled" make the same calls. A round records
  * N_BATCHES batches of 512 through the real SDK to an exporter that takes all at once; what the
  * batching costs, a thread of its own in a program, is measured apart. Time is the thread's own CPU
  * time. Each line: the median, the least and the most of all rounds, in nanoseconds a span or
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "otel/sdk.h"
+#include "otlp/encode.h"
 
 enum {
     BATCH = 512,
@@ -56,9 +58,17 @@ static void wake(void *user) {
     (void)user;
 }
 
-static struct otel_sdk *sdk_new(enum otel_sampler_kind sampler) {
-    static const struct otel_exporter_ops ops = {"bench_exporter", take_all, nothing, nothing};
-    static struct otel_exporter exporters[2] = {{&ops}, {&ops}};
+static const struct otel_exporter_ops takes_data = {"bench_exporter", take_all, nothing, nothing,
+                                                    NULL};
+static const struct otel_exporter_ops takes_otlp = {"bench_exporter", take_all, nothing, nothing,
+                                                    &otlp_encoder};
+
+static struct otel_sdk *sdk_new(enum otel_sampler_kind sampler,
+                                const struct otel_exporter_ops *ops) {
+    struct otel_exporter *exporters = calloc(2, sizeof(*exporters)); /* as long as the program */
+    if (!exporters)
+        die("no memory");
+    exporters[0].ops = exporters[1].ops = ops;
     static const struct otel_batch_settings batches = {5 * NS_PER_S, 30 * NS_PER_S, 2048, BATCH};
     static const struct otel_limit_settings limits = {128, SIZE_MAX, 128, 128, 128, 128};
     const struct otel_settings settings = {.sampler = {.kind = sampler, .is_parent_based = true},
@@ -90,6 +100,14 @@ static void record_span(void *tracer) {
     otel_span_set(&span, "server.port", otel_integer(50051));
     otel_span_set(&span, "sensor.readings", otel_integer(17));
     otel_span_end(&span, 0);
+}
+
+/* What the caller does itself: it goes round, and says what a span is to be started with. */
+static void record_nothing(void *tracer) {
+    const struct otel_span_options options = {.name = bytes_str("sensor.v1.Sensors/StreamReadings"),
+                                              .kind = OTEL_KIND_SERVER};
+    struct otel_span span;
+    __asm__ volatile("" : : "r"(&options), "r"(&span), "r"(tracer) : "memory");
 }
 
 /* The same below a parent that is not sampled. */
@@ -145,23 +163,23 @@ static void report(const char *what, double *ns, size_t n) {
     printf("  %-36s %7.1f  (%.1f to %.1f) ns\n", what, ns[n / 2], ns[0], ns[n - 1]);
 }
 
-static void measure_spans(size_t n_rounds) {
+static void measure_spans(const char *what, const struct otel_exporter_ops *ops, size_t n_rounds) {
     static struct times times;
-    struct otel_sdk *sdk = sdk_new(OTEL_ALWAYS_ON);
+    struct otel_sdk *sdk = sdk_new(OTEL_ALWAYS_ON, ops);
     struct otel_tracer *tracer = otel_sdk_tracer(sdk, &scope);
     n_exported = 0;
     for (size_t i = 0; i < n_rounds; i++)
         run(sdk, record_span, tracer, &times, i);
     if (n_exported != n_rounds * N_EACH)
         die("spans were lost");
-    report("span, four attributes", times.recording, n_rounds);
+    report(what, times.recording, n_rounds);
     report("  batching, a span", times.batching, n_rounds);
     otel_sdk_free(sdk);
 }
 
 static void measure_not_sampled(size_t n_rounds) {
     static struct times roots, children;
-    struct otel_sdk *sdk = sdk_new(OTEL_ALWAYS_OFF);
+    struct otel_sdk *sdk = sdk_new(OTEL_ALWAYS_OFF, &takes_data);
     struct otel_tracer *tracer = otel_sdk_tracer(sdk, &scope);
     for (size_t i = 0; i < n_rounds; i++) {
         run(sdk, record_span, tracer, &roots, i);
@@ -177,11 +195,14 @@ static void measure_disabled(size_t n_rounds) {
     for (size_t i = 0; i < n_rounds; i++)
         run(NULL, record_span, NULL, &times, i);
     report("span, disabled", times.recording, n_rounds);
+    for (size_t i = 0; i < n_rounds; i++)
+        run(NULL, record_nothing, NULL, &times, i);
+    report("  the caller's own part of these", times.recording, n_rounds);
 }
 
 static void measure_logs(size_t n_rounds) {
     static struct times times;
-    struct otel_sdk *sdk = sdk_new(OTEL_ALWAYS_ON);
+    struct otel_sdk *sdk = sdk_new(OTEL_ALWAYS_ON, &takes_data);
     struct otel_logger *logger = otel_sdk_logger(sdk, &scope);
     n_exported = 0;
     for (size_t i = 0; i < n_rounds; i++)
@@ -198,7 +219,8 @@ int main(int argc, char **argv) {
     if (n_rounds < 1 || n_rounds > MAX_ROUNDS)
         die("ROUNDS is 1 to 1000");
     printf("spans and log records, one thread\n");
-    measure_spans(n_rounds);
+    measure_spans("span, four attributes", &takes_data, n_rounds);
+    measure_spans("span, four attributes, as OTLP", &takes_otlp, n_rounds);
     measure_not_sampled(n_rounds);
     measure_disabled(n_rounds);
     measure_logs(n_rounds);

@@ -59,7 +59,8 @@ static void wake(void *user) {
 }
 
 static struct otel_sdk *sdk_new(void) {
-    static const struct otel_exporter_ops ops = {"bench_exporter", encode, nothing, nothing};
+    static const struct otel_exporter_ops ops = {"bench_exporter", encode, nothing, nothing,
+                                                 &otlp_encoder};
     static struct otel_exporter exporter = {&ops};
     static const struct otel_settings settings = {
         .sampler = {.kind = OTEL_ALWAYS_ON},

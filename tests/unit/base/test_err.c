@@ -76,6 +76,12 @@ static void test_steal_hands_over_and_leaves_nothing(void **state) {
     assert_null(owner);
 }
 
+static void test_only_a_lack_of_rights_asks_for_rights(void **state) {
+    (void)state;
+    assert_non_null(strstr(err_reading_remedy(-EACCES), "the right to read it"));
+    assert_string_equal(err_reading_remedy(-EISDIR), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_are_kept_and_replaced),
@@ -83,6 +89,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_fatal_error_leaves_a_trail_at_debug, quiet, loud),
         cmocka_unit_test_setup_teardown(test_an_outcome_leaves_no_trail, quiet, loud),
         cmocka_unit_test(test_steal_hands_over_and_leaves_nothing),
+        cmocka_unit_test(test_only_a_lack_of_rights_asks_for_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

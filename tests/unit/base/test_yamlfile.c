@@ -106,10 +106,19 @@ static void test_what_does_not_fit_is_said_in_plain_words(void **state) {
     (void)state;
     assert_refused_with("kitchen\n", ":1: lines of `key: value' belong here, not one value");
     assert_refused_with("- kitchen\n", ":1: lines of `key: value' belong here, not a list");
-    assert_refused_with("name: [kitchen]\nfloor: 2\n", ":1: one value belongs here, not a list");
+    assert_refused_with("name: [kitchen]\nfloor: 2\n",
+                        ":1: name: one value belongs here, not a list");
     assert_refused_with("floor: 2\n", "name is missing");
-    assert_refused_with("name: a\nname: b\n", "name is there twice");
+    assert_refused_with("name: a\n\nname: b\n", ":3: name is there twice");
     assert_refused_with("name: \"kitchen\n", "this is no YAML: ");
+}
+
+static void test_a_directory_is_named_as_one(void **state) {
+    (void)state;
+    struct room *room;
+    struct err_text why = {""};
+    assert_int_equal(yamlfile_load("/", &schema, (void **)&room, &why), -EISDIR);
+    assert_string_equal(why.text, "/: Is a directory");
 }
 
 static void test_what_is_no_yaml_is_refused(void **state) {
@@ -147,6 +156,7 @@ int main(void) {
                                         remove_file),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_said_in_plain_words, make_file,
                                         remove_file),
+        cmocka_unit_test_setup_teardown(test_a_directory_is_named_as_one, make_file, remove_file),
         cmocka_unit_test_setup_teardown(test_what_is_no_yaml_is_refused, make_file, remove_file),
         cmocka_unit_test_setup_teardown(test_what_is_written_reads_back, make_file, remove_file),
     };

@@ -17,11 +17,11 @@ static void test_refused_connection_asks_for_the_server(void **state) {
     assert_hints(hint_for(GRPC_UNAVAILABLE, "connection refused", tls), "is the server running");
 }
 
-static void test_what_the_text_says_is_not_said_again(void **state) {
+static void test_an_unknown_ca_asks_for_its_file(void **state) {
     (void)state;
     struct hint_situation tls = {.has_token = true};
-    assert_null(hint_for(GRPC_UNAVAILABLE, "refused (is the server running there?)", tls));
-    assert_null(hint_for(GRPC_UNAVAILABLE, "signed by no CA (--ca names the file)", tls));
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "it is signed by no CA that is trusted here", tls),
+                 "--ca FILE");
 }
 
 static void test_wrong_kind_of_connection(void **state) {
@@ -48,6 +48,20 @@ static void test_plaintext_is_not_blamed_for_other_troubles(void **state) {
         assert_null(hint_for(GRPC_UNAVAILABLE, texts[i], plaintext));
 }
 
+static void test_a_certificate_that_is_missing_is_asked_for(void **state) {
+    (void)state;
+    struct hint_situation without = {.has_token = true}, with = {.has_certificate = true};
+    static const char *const texts[] = {
+        "cannot connect to h:1: it closed at once",
+        "cannot connect to h:1: the connection broke: Broken pipe",
+        "cannot connect to h:1: reading failed in TLS: tlsv13 alert certificate required",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        assert_hints(hint_for(GRPC_UNAVAILABLE, texts[i], without), "--client-cert");
+        assert_null(hint_for(GRPC_UNAVAILABLE, texts[i], with));
+    }
+}
+
 static void test_missing_token_and_wrong_token_differ(void **state) {
     (void)state;
     struct hint_situation with = {.has_token = true}, without = {.has_token = false};
@@ -65,9 +79,10 @@ static void test_errors_that_speak_for_themselves_have_no_hint(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_connection_asks_for_the_server),
-        cmocka_unit_test(test_what_the_text_says_is_not_said_again),
+        cmocka_unit_test(test_an_unknown_ca_asks_for_its_file),
         cmocka_unit_test(test_wrong_kind_of_connection),
         cmocka_unit_test(test_plaintext_is_not_blamed_for_other_troubles),
+        cmocka_unit_test(test_a_certificate_that_is_missing_is_asked_for),
         cmocka_unit_test(test_missing_token_and_wrong_token_differ),
         cmocka_unit_test(test_errors_that_speak_for_themselves_have_no_hint),
     };

@@ -182,7 +182,7 @@ static void test_bad_json_is_explained(void **state) {
 
 static void test_bad_csv_is_explained(void **state) {
     (void)state;
-    assert_bad(NULL, "a", "1 fields; expected is sensor_id,temperature");
+    assert_bad(NULL, "a", "1 field; expected is sensor_id,temperature");
     assert_bad("k", "x", "'x' is no temperature");
     assert_bad(NULL, "sensor_id,temperature,unit", "a header may name only sensor_id");
     assert_bad(NULL, "a,warm", "'warm' is no temperature");

@@ -194,8 +194,9 @@ static void test_unknown_key_is_refused_with_the_line_and_the_nearest(void **sta
 
 static void test_list_and_broken_yaml_are_refused(void **state) {
     (void)state;
-    assert_bad_file("server: [a, b]\n", ":1: one value belongs here, not a list (several");
-    assert_bad_file("server: {a: b}\n", ":1: one value belongs here, not lines of `key: value'");
+    assert_bad_file("listen: [a, b]\n", ":1: listen: one value belongs here, not a list (several");
+    assert_bad_file("server: {a: b}\n",
+                    ":1: server: one value belongs here, not lines of `key: value'");
     assert_bad_file("server: \"a\n", "this is no YAML");
 }
 

@@ -130,13 +130,6 @@ static void test_csv_of_nothing_has_its_header(void **state) {
     assert_prints(OUTPUT_CSV, print_and_end, values, "sensor_id,count,last_time\na,3,t\n");
 }
 
-static void test_one_reading_is_no_plural(void **state) {
-    (void)state;
-    assert_string_equal(output_readings(0).text, "0 readings");
-    assert_string_equal(output_readings(1).text, "1 reading");
-    assert_string_equal(output_readings(UINT64_MAX).text, "18446744073709551615 readings");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_has_headings_and_aligned_columns),
@@ -148,7 +141,6 @@ int main(void) {
         cmocka_unit_test(test_single_record_is_a_line_for_each_column),
         cmocka_unit_test(test_header_comes_once),
         cmocka_unit_test(test_csv_of_nothing_has_its_header),
-        cmocka_unit_test(test_one_reading_is_no_plural),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static void nothing(struct otel_exporter *exporter) {
     (void)exporter;
 }
 
-static const struct otel_exporter_ops taking = {"test", take_batch, nothing, nothing};
+static const struct otel_exporter_ops taking = {"test", take_batch, nothing, nothing, NULL};
 
 /* ---- the bench ---- */
 
@@ -274,6 +274,16 @@ static void test_a_commit_that_refuses_is_an_error(void **state) {
 
 /* ---- metrics ---- */
 
+static void test_counters_of_readings_are_there_before_the_first(void **state) {
+    struct bench bench;
+    (void)state;
+    open_bench(&bench, 0, NULL);
+    assert_value(&bench, "sensor.readings", "new", 0);
+    assert_value(&bench, "sensor.readings.refused", "invalid", 0);
+    assert_value(&bench, "sensor.readings.refused", "store_failed", 0);
+    close_bench(&bench);
+}
+
 static void test_readings_are_counted_by_what_became_of_them(void **state) {
     struct bench bench;
     (void)state;
@@ -385,6 +395,7 @@ int main(void) {
         cmocka_unit_test(test_a_commit_is_a_span_with_its_readings),
         cmocka_unit_test(test_a_call_s_span_has_the_moment_and_links_to_the_commit),
         cmocka_unit_test(test_a_commit_that_refuses_is_an_error),
+        cmocka_unit_test(test_counters_of_readings_are_there_before_the_first),
         cmocka_unit_test(test_readings_are_counted_by_what_became_of_them),
         cmocka_unit_test(test_a_collection_tells_what_is),
         cmocka_unit_test(test_a_pattern_chooses_the_sensors),

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "certs.h"
 #include "grpc/limits.h"
 #include "http2/limits.h"
+#include "net/tls.h"
 #include "server_fixture.h"
 #include "unit.h"
 
@@ -28,7 +30,7 @@ static struct {
     atomic_bool is_quiet; /* asks not to be told of messages */
     bool fails;           /* to make what it keeps of a method */
     atomic_uint n_ended;
-    atomic_uint n_opened, n_closed;
+    atomic_uint n_opened, n_closed, n_handshaken;
     atomic_uint n_entered, n_left;
     atomic_uint n_faults;
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -73,6 +75,13 @@ static void on_opened(void *user) {
 static void on_closed(void *user) {
     (void)user;
     atomic_fetch_add(&seen.n_closed, 1);
+    wake();
+}
+
+static void on_handshaken(void *user, const struct net_handshake *handshake) {
+    (void)user;
+    note("handshake %s\n", handshake->result);
+    atomic_fetch_add(&seen.n_handshaken, 1);
     wake();
 }
 
@@ -143,6 +152,7 @@ static const struct grpc_server_observer observer = {
     .method = on_method,
     .connection_opened = on_opened,
     .connection_closed = on_closed,
+    .handshaken = on_handshaken,
     .limit_hit = on_limit_hit,
     .call_started = on_started,
     .message_received = on_received,
@@ -156,6 +166,7 @@ static void forget(void) {
     atomic_store(&seen.fixture, NULL);
     seen.text[0] = '\0';
     seen.n_methods = 0;
+    atomic_store(&seen.n_handshaken, 0);
     seen.fails = false;
     atomic_store(&seen.is_quiet, false);
     atomic_uint *const counts[] = {&seen.n_ended,   &seen.n_opened, &seen.n_closed,
@@ -414,6 +425,25 @@ static void test_its_bytes_stay_as_long_as_the_call_is_referenced(void **state) 
 }
 
 /* The fixture's probe has 12 methods, health and reflection theirs, and there are the unknown. */
+/* The client speaks without TLS where the server wants it. */
+static void test_a_tls_handshake_that_fails_is_told(void **state) {
+    struct server_fixture *fixture = *state;
+    const struct net_address address = {.host = "127.0.0.1"};
+    struct raw_client *client = &fixture->clients[1];
+    struct certs certs;
+    struct err_text why;
+    SSL_CTX *tls = NULL;
+    certs_make(&certs);
+    assert_int_equal(net_tls_server_new(certs.cert, certs.key, &tls, NULL, &why), 0);
+    certs_remove(&certs);
+    assert_int_equal(grpc_server_listen(fixture->server, &address, tls, &why), 0);
+    SSL_CTX_free(tls);
+    raw_connect(client, &fixture->loop, grpc_server_port(fixture->server, 1));
+    server_until(fixture, client->n_closed);
+    server_until(fixture, atomic_load(&seen.n_handshaken));
+    expect_seen(fixture, 0, "handshake UNEXPECTED_MESSAGE\n");
+}
+
 static void test_each_method_is_told_once_and_the_unknown_ones_together(void **state) {
     (void)state;
     assert_int_equal(seen.n_methods, 12 + 3 + 1 + 1 + 1);
@@ -465,6 +495,7 @@ int main(void) {
         TEST(test_unknown_methods_have_a_method_of_their_own),
         TEST(test_a_call_that_is_finished_early_ends_once),
         TEST(test_its_bytes_stay_as_long_as_the_call_is_referenced),
+        TEST(test_a_tls_handshake_that_fails_is_told),
         TEST(test_each_method_is_told_once_and_the_unknown_ones_together),
         cmocka_unit_test(test_an_observer_without_callbacks_only_counts),
         cmocka_unit_test(test_an_observer_without_memory_fails_the_server),

@@ -37,12 +37,19 @@ static void test_without_a_port_the_default_is_taken(void **state) {
     assert_parses("sensors.example.org", "sensors.example.org", 50051);
     assert_parses("[::]", "::", 50051);
     assert_parses("fe80::1", "fe80::1", 50051);
-    assert_parses("", "", 50051);
 }
 
 static void test_without_a_default_the_port_is_a_must(void **state) {
     (void)state;
-    assert_is_refused("localhost", 0, "'localhost' has no port: write HOST:PORT");
+    assert_is_refused("localhost", 0, "'localhost' has no port: write HOST:PORT, such as");
+}
+
+static void test_what_is_no_host_is_refused_with_an_example(void **state) {
+    (void)state;
+    assert_is_refused("29465", 9464,
+                      "a port without a host: write HOST:PORT, such as "
+                      "127.0.0.1:29465");
+    assert_is_refused("", 9464, "an empty address: write HOST:PORT, such as 127.0.0.1:50051");
 }
 
 static void test_bad_ports_are_refused(void **state) {
@@ -56,7 +63,7 @@ static void test_bad_brackets_are_refused(void **state) {
     (void)state;
     const char *const bad[] = {"[::1", "[::1]50051", "["};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_is_refused(bad[i], 50051, "is no address: write HOST:PORT, for IPv6 [HOST]:PORT");
+        assert_is_refused(bad[i], 50051, "is no address: write HOST:PORT, such as");
 }
 
 static void test_an_address_is_split_in_place(void **state) {
@@ -126,6 +133,7 @@ int main(void) {
         cmocka_unit_test(test_host_and_port_are_told_apart),
         cmocka_unit_test(test_without_a_port_the_default_is_taken),
         cmocka_unit_test(test_without_a_default_the_port_is_a_must),
+        cmocka_unit_test(test_what_is_no_host_is_refused_with_an_example),
         cmocka_unit_test(test_bad_ports_are_refused),
         cmocka_unit_test(test_bad_brackets_are_refused),
         cmocka_unit_test(test_an_address_is_split_in_place),

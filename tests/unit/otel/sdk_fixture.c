@@ -53,7 +53,7 @@ static void free_exporter(struct otel_exporter *base) {
     assert_null(exporter_of(base)->export);
 }
 
-static const struct otel_exporter_ops ops = {"test_exporter", send, cancel, free_exporter};
+static const struct otel_exporter_ops ops = {"test_exporter", send, cancel, free_exporter, NULL};
 
 /* ---- its life ---- */
 

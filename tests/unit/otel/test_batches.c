@@ -205,6 +205,10 @@ static void keep_line(enum log_level level, const char *line, size_t len) {
     snprintf(lines + n, sizeof(lines) - n, "%.*s", (int)len, line);
 }
 
+enum {
+    SPAN_BLOCK = 2048, /* that a span begins with */
+};
+
 /* A queue that is larger than a thread's memory: what is lost then is said, as all that is. */
 static void test_what_finds_no_memory_is_said(void **state) {
     struct fixture fixture;
@@ -213,7 +217,7 @@ static void test_what_finds_no_memory_is_said(void **state) {
     fixture_init(&fixture);
     fixture.settings.spans.max_queue = 1000000;
     fixture_open(&fixture);
-    fixture_spans(&fixture, OTEL_MAX_THREAD_BYTES / POOL_LEAST + 7);
+    fixture_spans(&fixture, OTEL_MAX_THREAD_BYTES / SPAN_BLOCK + 7);
     otel_sdk_losses(fixture.sdk, &losses);
     assert_int_equal(losses.n_spans, 7);
     log_redirect(keep_line);

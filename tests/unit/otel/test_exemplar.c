@@ -49,7 +49,7 @@ static void test_the_first_of_each_collection_is_chosen(void **state) {
     struct random random;
     (void)state;
     random_init(&random, 1);
-    for (uint64_t collection = 0; collection < 100; collection++) {
+    for (uint32_t collection = 0; collection < 100; collection++) {
         assert_true(exemplar_is_chosen(&slot, collection, &random));
         for (int i = 0; i < 10; i++)
             (void)exemplar_is_chosen(&slot, collection, &random);
@@ -66,7 +66,7 @@ static void test_all_have_the_same_chance(void **state) {
     struct random random;
     (void)state;
     random_init(&random, 1);
-    for (uint64_t round = 1; round <= N_ROUNDS; round++) {
+    for (uint32_t round = 1; round <= N_ROUNDS; round++) {
         int chosen = 0;
         for (int i = 0; i < N; i++)
             if (exemplar_is_chosen(&slot, round, &random))

@@ -203,8 +203,18 @@ static void test_a_container_is_found_by_what_is_mounted_into_it(void **state) {
                      "3 2 0:5 /containers/storage/overlay-containers/" CONTAINER
                      "/userdata/hostname /etc/hostname rw - tmpfs tmpfs rw\n",
                      CONTAINER);
+    assert_container(file,
+                     "3 2 8:1 /var/lib/nerdctl/1935db59/containers/default/" CONTAINER
+                     "/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw\n",
+                     CONTAINER);
     assert_container(
         file, "3 2 8:1 /var/lib/docker/containers/" CONTAINER "/data /data rw - ext4 x rw\n", NULL);
+    assert_container(file,
+                     "3 2 8:1 /var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/" CONTAINER
+                     "/hostname /etc/hostname rw - ext4 x rw\n",
+                     NULL); /* the pod's */
+    assert_container(file, "3 2 8:1 /x/containers/a/b/" CONTAINER "/h /etc/hostname rw - x x rw\n",
+                     NULL);
 }
 
 static void test_the_variables_win(void **state) {

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "otel/settings.h"
-
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,41 +6,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "settings_fixture.h"
 #include "unit.h"
-#include "variables_fixture.h"
-
-static struct otel_settings settings;
-
-static int set_up(void **state) {
-    (void)state;
-    variables_clear();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    otel_settings_fini(&settings);
-    return 0;
-}
-
-static void read_settings(void) {
-    otel_settings_fini(&settings);
-    assert_int_equal(otel_settings_read(variables_get, &settings), 0);
-}
 
 /* Reads with one variable that is wrong: one line says so, beginning like this. */
 static void assert_complains(const char *name, const char *value, const char *line) {
-    variables_clear();
-    variables_set(name, value);
-    read_settings();
+    read_with(name, value);
     assert_int_equal(variables_n_lines(), 1);
     assert_string_equal(variables_line(0), line);
 }
 
-static void read_with(const char *name, const char *value) {
-    variables_clear();
-    variables_set(name, value);
-    read_settings();
+static void read_quietly(const char *name, const char *value) {
+    read_with(name, value);
     assert_int_equal(variables_n_lines(), 0);
 }
 
@@ -96,9 +71,9 @@ static void test_an_empty_variable_counts_as_unset(void **state) {
 
 static void test_only_true_is_true(void **state) {
     (void)state;
-    read_with("OTEL_SDK_DISABLED", "TRUE");
+    read_quietly("OTEL_SDK_DISABLED", "TRUE");
     assert_true(settings.is_disabled);
-    read_with("OTEL_SDK_DISABLED", "False");
+    read_quietly("OTEL_SDK_DISABLED", "False");
     assert_false(settings.is_disabled);
     assert_complains("OTEL_SDK_DISABLED", "1",
                      "OTEL_SDK_DISABLED=1: must be true or false; false is taken");
@@ -117,13 +92,13 @@ static void test_disabled_exports_nothing_and_propagates_all_the_same(void **sta
 
 static void test_an_endpoint_of_all_exports_all(void **state) {
     (void)state;
-    read_with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    read_quietly("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
     assert_exported(OTEL_EXPORT_OTLP, OTEL_EXPORT_OTLP, OTEL_EXPORT_OTLP);
 }
 
 static void test_an_endpoint_of_one_exports_that_one(void **state) {
     (void)state;
-    read_with("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://collector:4318");
+    read_quietly("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://collector:4318");
     assert_exported(OTEL_EXPORT_NONE, OTEL_EXPORT_NONE, OTEL_EXPORT_OTLP);
 }
 
@@ -170,11 +145,11 @@ static void test_a_configuration_file_is_refused_in_one_line(void **state) {
 
 static void test_propagators_are_a_list(void **state) {
     (void)state;
-    read_with("OTEL_PROPAGATORS", "tracecontext");
+    read_quietly("OTEL_PROPAGATORS", "tracecontext");
     assert_true(settings.propagators.has_trace_context && !settings.propagators.has_baggage);
-    read_with("OTEL_PROPAGATORS", " Baggage , baggage,");
+    read_quietly("OTEL_PROPAGATORS", " Baggage , baggage,");
     assert_true(!settings.propagators.has_trace_context && settings.propagators.has_baggage);
-    read_with("OTEL_PROPAGATORS", "none");
+    read_quietly("OTEL_PROPAGATORS", "none");
     assert_false(settings.propagators.has_trace_context || settings.propagators.has_baggage);
 }
 
@@ -205,7 +180,7 @@ static void test_samplers_are_known_by_their_names(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        read_with("OTEL_TRACES_SAMPLER", rows[i].name);
+        read_quietly("OTEL_TRACES_SAMPLER", rows[i].name);
         assert_int_equal(settings.sampler.kind, rows[i].kind);
         assert_int_equal(settings.sampler.is_parent_based, rows[i].is_parent_based);
     }
@@ -270,7 +245,7 @@ static void test_the_ratio_has_a_point_in_every_locale(void **state) {
 
 static void test_an_argument_without_a_sampler_that_takes_one_is_not_looked_at(void **state) {
     (void)state;
-    read_with("OTEL_TRACES_SAMPLER_ARG", "half");
+    read_quietly("OTEL_TRACES_SAMPLER_ARG", "half");
 }
 
 static void test_batches_are_set(void **state) {
@@ -372,7 +347,7 @@ static void test_metrics_are_set(void **state) {
     assert_int_equal(settings.exemplars, OTEL_EXEMPLARS_OFF);
     assert_string_equal(settings.prometheus_host, "0.0.0.0");
     assert_int_equal(settings.prometheus_port, 9000);
-    read_with("OTEL_METRICS_EXEMPLAR_FILTER", "always_on");
+    read_quietly("OTEL_METRICS_EXEMPLAR_FILTER", "always_on");
     assert_int_equal(settings.exemplars, OTEL_EXEMPLARS_ON);
 }
 
@@ -410,7 +385,8 @@ static void test_each_allocation_may_fail(void **state) {
     assert_int_equal(settings.otlp[OTEL_LOGS].n_headers, 2);
 }
 
-#define IN_ENVIRONMENT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_ENVIRONMENT(test) \
+    cmocka_unit_test_setup_teardown(test, settings_set_up, settings_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where and how OTLP goes; the examples are those of the specification, "OTLP exporter". */
 #include "base/clock.h"
-#include "otel/settings.h"
+#include "settings_fixture.h"
 #include "unit.h"
-#include "variables_fixture.h"
 
 #define ENDPOINT "OTEL_EXPORTER_OTLP_ENDPOINT"
 #define HEADERS  "OTEL_EXPORTER_OTLP_HEADERS"
-
-static struct otel_settings settings;
-
-static int set_up(void **state) {
-    (void)state;
-    variables_clear();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    otel_settings_fini(&settings);
-    return 0;
-}
-
-static void read_settings(void) {
-    otel_settings_fini(&settings);
-    assert_int_equal(otel_settings_read(variables_get, &settings), 0);
-}
-
-static void read_with(const char *name, const char *value) {
-    variables_clear();
-    variables_set(name, value);
-    read_settings();
-}
 
 static void assert_endpoints(const char *traces, const char *metrics, const char *logs) {
     assert_string_equal(settings.otlp[OTEL_TRACES].endpoint, traces);
@@ -305,7 +279,8 @@ static void test_what_is_no_header_is_left_out_and_told_without_its_value(void *
     }
 }
 
-#define IN_ENVIRONMENT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_ENVIRONMENT(test) \
+    cmocka_unit_test_setup_teardown(test, settings_set_up, settings_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -132,7 +132,7 @@ static void wake(void *user) {
 }
 
 void observed_open(struct observed *observed) {
-    static const struct otel_exporter_ops ops = {"text", take_batch, do_nothing, do_nothing};
+    static const struct otel_exporter_ops ops = {"text", take_batch, do_nothing, do_nothing, NULL};
     static struct otel_exporter exporter = {&ops};
     static const struct otel_limit_settings limits = {128, SIZE_MAX, 128, 128, 128, 128};
     static const struct otel_batch_settings batches = {NS_PER_S, 30 * NS_PER_S, 256, 64};

@@ -38,9 +38,9 @@ static struct otel_kept_attribute kept_short[] = {
 };
 
 #define ALL_KEPT(dropped) \
-    { kept, &kept[ARRAY_LEN(kept) - 1], ARRAY_LEN(kept), dropped }
+    { kept, &kept[ARRAY_LEN(kept) - 1], 0, ARRAY_LEN(kept), dropped }
 #define ONE_KEPT(dropped) \
-    { kept_short, kept_short, 1, dropped }
+    { kept_short, kept_short, 0, 1, dropped }
 
 static struct otel_attribute resource_attributes[] = {
     {TEXT("process.pid"), {.type = OTEL_INTEGER, .integer = 4711}},

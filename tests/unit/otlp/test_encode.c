@@ -138,6 +138,169 @@ static void test_a_buffer_that_is_large_enough_is_all_the_memory_it_takes(void *
     assert_int_equal(fail_alloc_count(), 0);
 }
 
+/* ---- items that were written where they ended ---- */
+
+enum {
+    MAX_ITEMS = 8,
+};
+
+static void assert_same_request(const struct otel_batch *a, const struct otel_batch *b) {
+    CLEANUP(buf_fini) struct buf x, y;
+    buf_init(&x, PLENTY);
+    buf_init(&y, PLENTY);
+    assert_int_equal(otlp_encode(a, &x), 0);
+    assert_int_equal(otlp_encode(b, &y), 0);
+    assert_true(buf_len(&x) > 0);
+    assert_true(bytes_equal(buf_bytes(&x), buf_bytes(&y)));
+}
+
+/* `write` appends the batch's `i`-th item; its scope. */
+static void check_encoded(const struct otel_batch *batch,
+                          const struct otel_scope *(*write)(const struct otel_batch *batch,
+                                                            size_t i, struct buf *out)) {
+    struct buf items[MAX_ITEMS];
+    struct otel_encoded encoded[MAX_ITEMS];
+    const struct otel_encoded *all[MAX_ITEMS];
+    struct otel_batch of_encoded = *batch;
+    assert_in_range(batch->n, 1, MAX_ITEMS);
+    for (size_t i = 0; i < batch->n; i++) {
+        buf_init(&items[i], PLENTY);
+        encoded[i].scope = write(batch, i, &items[i]);
+        encoded[i].bytes = buf_bytes(&items[i]);
+        all[i] = &encoded[i];
+    }
+    of_encoded.spans = NULL;
+    of_encoded.logs = NULL;
+    of_encoded.encoded = all;
+    assert_same_request(batch, &of_encoded);
+    for (size_t i = 0; i < batch->n; i++)
+        buf_fini(&items[i]);
+}
+
+static const struct otel_scope *write_span(const struct otel_batch *batch, size_t i,
+                                           struct buf *out) {
+    assert_int_equal(otlp_encoder.span(batch->spans[i], out), 0);
+    return batch->spans[i]->scope;
+}
+
+static const struct otel_scope *write_log(const struct otel_batch *batch, size_t i,
+                                          struct buf *out) {
+    assert_int_equal(otlp_encoder.log(batch->logs[i], out), 0);
+    return batch->logs[i]->scope;
+}
+
+static void test_items_written_where_they_end_make_the_same_request(void **state) {
+    (void)state;
+    check_encoded(sample_traces(), write_span);
+    check_encoded(sample_logs(), write_log);
+}
+
+struct written_room {
+    _Alignas(struct otel_written) uint8_t bytes[8192];
+};
+
+static void keep(struct otel_written_list *list, struct written_room *room, const struct buf *out) {
+    struct otel_written *written = (void *)room;
+    *written = (struct otel_written){.len = (uint32_t)buf_len(out), .cap = (uint32_t)buf_len(out)};
+    assert_true(sizeof(*written) + buf_len(out) <= sizeof(*room));
+    memcpy(written->bytes, buf_bytes(out).data, buf_len(out));
+    if (list->last)
+        list->last->next = written;
+    else
+        list->first = written;
+    list->last = written;
+}
+
+/* The attributes, events and links of a span as they would have been written one by one; of events
+ * the attributes are lent. */
+static void write_parts(struct otel_span_data *span, struct written_room *room) {
+    struct otel_attribute lent[64];
+    CLEANUP(buf_fini) struct buf out;
+    buf_init(&out, PLENTY);
+    for (struct otel_kept_attribute *at = span->attributes.first; at; at = at->next) {
+        buf_reset(&out);
+        assert_int_equal(otlp_encoder.attribute(at->attribute.key, &at->attribute.value, &out), 0);
+        keep(&span->written_attributes, room++, &out);
+    }
+    for (const struct otel_event *at = span->first_event; at; at = at->next) {
+        struct otel_event event = *at;
+        struct otel_lent of_event = {lent, 0};
+        for (struct otel_kept_attribute *k = event.attributes.first; k; k = k->next)
+            lent[of_event.n++] = k->attribute;
+        event.attributes.first = NULL;
+        buf_reset(&out);
+        assert_int_equal(otlp_encoder.event(&event, of_event, &out), 0);
+        keep(&span->written_events, room++, &out);
+    }
+    for (const struct otel_link *at = span->first_link; at; at = at->next) {
+        buf_reset(&out);
+        assert_int_equal(otlp_encoder.link(at, (struct otel_lent){0}, &out), 0);
+        keep(&span->written_links, room++, &out);
+    }
+    span->attributes.first = NULL;
+    span->first_event = NULL;
+    span->first_link = NULL;
+}
+
+static void test_parts_written_one_by_one_make_the_same_request(void **state) {
+    static struct written_room room[64];
+    (void)state;
+    const struct otel_batch *batch = sample_traces();
+    struct otel_span_data written = *batch->spans[0];
+    const struct otel_span_data *of_data[] = {batch->spans[0]}, *of_written[] = {&written};
+    assert_non_null(written.first_event);
+    assert_non_null(written.first_link);
+    write_parts(&written, room);
+    struct otel_batch a = *batch, b = *batch;
+    a.n = b.n = 1;
+    a.spans = of_data;
+    b.spans = of_written;
+    assert_same_request(&a, &b);
+}
+
+static void test_a_key_is_found_in_what_was_written(void **state) {
+    static char text[300];
+    const struct otel_value values[] = {otel_integer(7), otel_str("text"),
+                                        otel_text(bytes_of(text, sizeof(text)))};
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        CLEANUP(buf_fini) struct buf out;
+        buf_init(&out, PLENTY);
+        assert_int_equal(otlp_encoder.attribute(bytes_str("a.key"), &values[i], &out), 0);
+        assert_true(otlp_encoder.has_key(buf_bytes(&out), bytes_str("a.key")));
+        assert_false(otlp_encoder.has_key(buf_bytes(&out), bytes_str("b.key")));
+        assert_false(otlp_encoder.has_key(buf_bytes(&out), bytes_str("a.ke")));
+        assert_false(otlp_encoder.has_key(buf_bytes(&out), bytes_str("a.key.longer")));
+    }
+}
+
+/* Short ones are written in one go, up to the longest whose lengths are single bytes. */
+static void test_attributes_are_the_same_however_long_they_are(void **state) {
+    static uint8_t text[200];
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    for (size_t len = 0; len < sizeof(text); len++) {
+        CLEANUP(buf_fini) struct buf out;
+        buf_init(&out, PLENTY);
+        struct otlp_writer writer = {.out = &out};
+        const struct otel_value value = otel_text(bytes_of(text, len));
+        struct wire_field pair, key, any, string;
+        otlp_put_attribute(&writer, 9, bytes_str("key"), &value);
+        struct bytes rest = buf_bytes(&out);
+        assert_int_equal(wire_next(&rest, &pair), 0);
+        assert_int_equal(pair.id, 9);
+        assert_int_equal(rest.len, 0);
+        assert_int_equal(wire_next(&pair.bytes, &key), 0);
+        assert_true(bytes_equal_str(key.bytes, "key"));
+        assert_int_equal(wire_next(&pair.bytes, &any), 0);
+        assert_int_equal(pair.bytes.len, 0);
+        assert_int_equal(wire_next(&any.bytes, &string), 0);
+        assert_int_equal(any.bytes.len, 0);
+        assert_true(bytes_equal(string.bytes, bytes_of(text, len)));
+    }
+}
+
 static void test_an_empty_batch_has_its_resource_only(void **state) {
     (void)state;
     CLEANUP(buf_fini) struct buf out;
@@ -155,6 +318,10 @@ int main(void) {
         cmocka_unit_test(test_a_request_over_the_bound_is_an_outcome),
         cmocka_unit_test(test_memory_that_runs_out_is_an_error),
         cmocka_unit_test(test_a_buffer_that_is_large_enough_is_all_the_memory_it_takes),
+        cmocka_unit_test(test_items_written_where_they_end_make_the_same_request),
+        cmocka_unit_test(test_parts_written_one_by_one_make_the_same_request),
+        cmocka_unit_test(test_a_key_is_found_in_what_was_written),
+        cmocka_unit_test(test_attributes_are_the_same_however_long_they_are),
         cmocka_unit_test(test_an_empty_batch_has_its_resource_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,8 @@ static unsigned n_lines(void) {
 /* ---- setting up ---- */
 
 static unsigned n_changes;
-static uint64_t timeout_ns = 10 * S;
+static struct otel_otlp_settings settings = {
+    .protocol = OTEL_PROTOCOL_GRPC, .endpoint = "http://localhost:4317", .timeout_ns = 10 * S};
 
 static void count_change(void *user) {
     (void)user;
@@ -134,7 +135,7 @@ static void make(enum otel_signal signal, size_t max_request) {
     now_ns = 1000 * S;
     const struct otlp_exporter_options options = {.signal = signal,
                                                   .sender = &fake.base,
-                                                  .timeout_ns = timeout_ns,
+                                                  .settings = &settings,
                                                   .changed = count_change,
                                                   .seed = 1};
     assert_int_equal(otlp_exporter_new(&options, &exporter), 0);
@@ -234,9 +235,8 @@ static void test_without_a_timeout_an_attempt_has_all_the_time_of_its_batch(void
     (void)state;
     struct otel_exporter *base = otlp_exporter_base(exporter);
     base->ops->free(base);
-    timeout_ns = 0;
+    settings.timeout_ns = 0;
     make(OTEL_TRACES, OTLP_MAX_REQUEST);
-    timeout_ns = 10 * S;
     struct otel_batch batch = batch_of(sample_traces());
     send_batch(&batch);
     assert_true(fake.request.timeout_ns == 30 * S);
@@ -247,6 +247,7 @@ static void test_without_a_timeout_an_attempt_has_all_the_time_of_its_batch(void
     assert_true(fake.request.timeout_ns == OTLP_MAX_ATTEMPT_S * S);
     answer_grpc(GRPC_OK, "");
     assert_done(0, NULL);
+    settings.timeout_ns = 10 * S;
 }
 
 /* ---- what is tried again ---- */
@@ -280,7 +281,8 @@ static void test_waits_grow_until_the_deadline_and_then_all_is_lost(void **state
     assert_in_range(fake.n_sent, 5, 8);
     assert_true(now_ns - begin_ns < 30 * S);
     assert_done(3, "UNAVAILABLE");
-    assert_words("UNAVAILABLE: connection refused");
+    assert_words("UNAVAILABLE: connection refused (is a Collector listening there? "
+                 "OTEL_EXPORTER_OTLP_ENDPOINT says where)");
 }
 
 struct row {
@@ -510,7 +512,7 @@ static void test_a_sender_that_hangs_is_given_up_and_tried_again(void **state) {
     pass();
     assert_true(now_ns <= begin_ns + 30 * S + GRACE);
     assert_done(3, "timeout");
-    assert_words("no answer in time");
+    assert_words("no answer in time (OTEL_EXPORTER_OTLP_TIMEOUT gives it more time)");
 }
 
 static void test_cancelling_ends_it_in_every_state(void **state) {

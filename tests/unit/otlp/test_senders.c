@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "grpc/limits.h"
 #include "otlp/sender_grpc.h"
 #include "otlp/sender_http.h"
 #include "unit.h"
@@ -155,12 +156,30 @@ static void test_a_header_that_may_not_be_sent_is_named_without_its_value(void *
     check_header(otlp_sender_http_new, "x", "secret\r\ny: z");
 }
 
+static void test_headers_that_no_call_takes_are_an_error_at_once(void **state) {
+    (void)state;
+    static char value[GRPC_MAX_METADATA];
+    memset(value, 'x', sizeof(value) - 1);
+    char *headers[] = {(char *)(uintptr_t) "n", value};
+    struct otel_otlp_settings settings = settings_of(headers, 1);
+    struct otlp_sender *sender = NULL;
+    struct err_text why;
+    assert_int_equal(net_loop_init(&loop, NULL, NULL), 0);
+    assert_int_equal(otlp_sender_grpc_new(&loop, &settings, OTEL_LOGS, &sender, &why), 0);
+    sender->ops->free(sender);
+    headers[0] = (char *)(uintptr_t) "nn";
+    assert_int_equal(otlp_sender_grpc_new(&loop, &settings, OTEL_LOGS, &sender, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "OTEL_EXPORTER_OTLP_HEADERS have 16385 bytes"));
+    finish(NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_refused_connection_is_tried_for_each_request_and_told),
         cmocka_unit_test(test_what_is_cancelled_gets_no_answer),
         cmocka_unit_test(test_without_memory_a_request_still_gets_its_answer),
         cmocka_unit_test(test_a_header_that_may_not_be_sent_is_named_without_its_value),
+        cmocka_unit_test(test_headers_that_no_call_takes_are_an_error_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

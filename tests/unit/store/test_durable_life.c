@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "durable_bench.h"
 #include "fake_disk.h"
+#include "fault_gate.h"
 #include "fault_vfs.h"
 #include "store/batch.h"
 #include "store/check.h"
@@ -253,37 +254,6 @@ static void test_readers_see_a_row_without_holes_while_it_grows(void **state) {
 
 /* ---- while a chunk is sealed ---- */
 
-/* Where the keeper stands still. */
-struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t moved;
-    bool is_held, is_open;
-};
-
-static void gate_hold(void *user) {
-    struct gate *gate = user;
-    pthread_mutex_lock(&gate->lock);
-    gate->is_held = true;
-    pthread_cond_broadcast(&gate->moved);
-    while (!gate->is_open)
-        pthread_cond_wait(&gate->moved, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void gate_wait_until_held(struct gate *gate) {
-    pthread_mutex_lock(&gate->lock);
-    while (!gate->is_held)
-        pthread_cond_wait(&gate->moved, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void gate_open(struct gate *gate) {
-    pthread_mutex_lock(&gate->lock);
-    gate->is_open = true;
-    pthread_cond_broadcast(&gate->moved);
-    pthread_mutex_unlock(&gate->lock);
-}
-
 /* The row of 100, sent again: nobody sees a reading twice, and none is kept twice. */
 static void look_and_repeat(struct durable_bench *bench) {
     struct reading readings[100];
@@ -304,8 +274,9 @@ static void test_each_reading_is_there_once_while_its_chunk_is_sealed(void **sta
     static const enum fault_op ops[] = {FAULT_WRITE, FAULT_SYNC, FAULT_RELEASE};
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         struct durable_bench bench;
-        struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
-        const struct fault fault = {ops[i], 1, FAULT_DELAY, gate_hold, &gate};
+        struct fault_gate gate;
+        const struct fault fault = {ops[i], 1, FAULT_DELAY, fault_gate_hold, &gate};
+        fault_gate_init(&gate);
         fault_vfs_register();
         fault_vfs_forget();
         bench_init(&bench);
@@ -314,9 +285,9 @@ static void test_each_reading_is_there_once_while_its_chunk_is_sealed(void **sta
         bench_open(&bench);
         fault_vfs_arm(&fault);
         write_row(&bench, "attic", 1, 100);
-        gate_wait_until_held(&gate);
+        fault_gate_wait_until_held(&gate);
         look_and_repeat(&bench);
-        gate_open(&gate);
+        fault_gate_open(&gate);
         bench_close(&bench);
         fault_vfs_forget();
         bench_open(&bench);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fault_gate.h"
 #include "fault_rig.h"
 #include "sqlite_alloc.h"
 #include "store/batch.h"
@@ -322,14 +323,6 @@ static void test_the_keeper_goes_on_once_there_is_memory(void **state) {
     rig_fini(&rig);
 }
 
-static _Atomic bool is_held;
-
-static void hold(void *user) {
-    (void)user;
-    while (is_held)
-        sched_yield();
-}
-
 static uint64_t n_chunks(void) {
     struct store_figures figures;
     rig.twins.disk.backend->ops->figures(rig.twins.disk.backend, &figures);
@@ -338,6 +331,7 @@ static uint64_t n_chunks(void) {
 
 /* Sealing needs none of our memory here, merging does: that is what fails. */
 static void test_chunks_are_merged_once_there_is_memory(void **state) {
+    struct fault_gate gate;
     (void)state;
     rig_init(&rig, 10);
     rig.twins.disk.options.journal_limit_bytes = 0;
@@ -345,12 +339,12 @@ static void test_chunks_are_merged_once_there_is_memory(void **state) {
     bench_open(&rig.twins.disk);
     write_newer(0);
     wait_until_sealed();
-    is_held = true;
-    fault_vfs_arm(&(struct fault){FAULT_SYNC, 1, FAULT_DELAY, hold, NULL});
+    fault_gate_init(&gate);
+    fault_vfs_arm(&(struct fault){FAULT_SYNC, 1, FAULT_DELAY, fault_gate_hold, &gate});
     for (size_t round = 1; round < 20; round++)
         write_newer(round);
     fail_alloc_from(1);
-    is_held = false;
+    fault_gate_open(&gate);
     wait_until_sealed();
     uint64_t end_ns = clock_monotonic_ns() + 60 * NS_PER_S;
     while (fail_alloc_count() == 0 && clock_monotonic_ns() < end_ns)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fake_disk.h"
+#include "fault_gate.h"
 #include "fault_vfs.h"
 #include "sealed_fixture.h"
 #include "store/limits.h"
@@ -37,19 +38,12 @@ struct bench {
 
 /* ---- the disk, and its clock ---- */
 
-static _Atomic bool is_held, is_let_go;
+static struct fault_gate gate;
 static _Atomic uint64_t sync_ns; /* how long a sync takes */
-
-static void hold(void *user) {
-    (void)user;
-    is_held = true;
-    while (!is_let_go)
-        sched_yield();
-}
 
 /* The keeper asks only once its end has begun: then the disk goes on. */
 static uint64_t disk_clock(void) {
-    is_let_go = true;
+    fault_gate_open(&gate);
     return fault_vfs_count() * sync_ns;
 }
 
@@ -89,7 +83,7 @@ static void on_failed(void *user, const char *words) {
 static void bench_init(struct bench *bench) {
     alarm(DEADLOCK_S);
     *bench = (struct bench){0};
-    is_held = is_let_go = false;
+    fault_gate_init(&gate);
     fault_vfs_register();
     fault_vfs_forget();
     box_init(&bench->box, FAULT_VFS);
@@ -103,7 +97,7 @@ static void bench_init(struct bench *bench) {
         .now_ns = disk_clock,
     };
     assert_int_equal(keeper_new(&options, &bench->keeper), 0);
-    fault_vfs_arm(&(struct fault){FAULT_SYNC, 1, FAULT_DELAY, hold, NULL});
+    fault_vfs_arm(&(struct fault){FAULT_SYNC, 1, FAULT_DELAY, fault_gate_hold, &gate});
 }
 
 static void bench_fini(struct bench *bench) {
@@ -141,11 +135,6 @@ static void give(struct bench *bench, size_t n) {
     keeper_give(bench->keeper, &sealings, bench->n + 1, bench->n + 1);
 }
 
-static void wait_until_held(void) {
-    while (!is_held)
-        sched_yield();
-}
-
 static uint64_t n_sealed(struct bench *bench) {
     struct sealed_figures figures;
     assert_int_equal(sealed_figures(bench->box.sealed, &figures), 0);
@@ -169,7 +158,7 @@ static void test_the_end_waits_for_a_slow_disk_no_longer_than_told(void **state)
     bench_init(&bench);
     sync_ns = NS_PER_S / 4;
     give(&bench, KEEPER_QUEUE_MAX);
-    wait_until_held();
+    fault_gate_wait_until_held(&gate);
     keeper_free(bench.keeper, NS_PER_S);
     uint64_t n = n_sealed(&bench);
     assert_true(n >= KEEPER_TURN_MAX && n <= (size_t)5 * KEEPER_TURN_MAX);
@@ -183,7 +172,7 @@ static void test_without_patience_the_end_waits_for_the_turn_that_is_on_its_way(
     bench_init(&bench);
     sync_ns = NS_PER_S / 4;
     give(&bench, KEEPER_QUEUE_MAX);
-    wait_until_held();
+    fault_gate_wait_until_held(&gate);
     keeper_free(bench.keeper, 0);
     assert_int_equal(n_sealed(&bench), KEEPER_TURN_MAX);
     assert_int_equal(journal_from(&bench), 1 + KEEPER_TURN_MAX);
@@ -196,7 +185,7 @@ static void test_the_end_seals_everything_where_the_disk_is_fast(void **state) {
     bench_init(&bench);
     sync_ns = 0;
     give(&bench, KEEPER_QUEUE_MAX);
-    wait_until_held();
+    fault_gate_wait_until_held(&gate);
     keeper_free(bench.keeper, NS_PER_S);
     assert_int_equal(n_sealed(&bench), KEEPER_QUEUE_MAX);
     assert_int_equal(journal_from(&bench), 1 + KEEPER_QUEUE_MAX);
@@ -218,7 +207,7 @@ static void test_a_sealing_too_many_waits_for_the_disk(void **state) {
     bench_init(&bench);
     sync_ns = 0;
     give(&bench, KEEPER_QUEUE_MAX);
-    wait_until_held();
+    fault_gate_wait_until_held(&gate);
     keeper_figures(bench.keeper, &figures);
     assert_int_equal(figures.n_waits, 0);
     assert_true(keeper_is_behind(bench.keeper));
@@ -229,7 +218,7 @@ static void test_a_sealing_too_many_waits_for_the_disk(void **state) {
     } while (figures.n_waits == 0);
     assert_int_equal(figures.n_queue, KEEPER_QUEUE_MAX + 1);
     assert_int_equal(figures.n_sealed, 0);
-    is_let_go = true;
+    fault_gate_open(&gate);
     assert_int_equal(pthread_join(writer, NULL), 0);
     keeper_free(bench.keeper, NS_PER_S);
     assert_int_equal(n_sealed(&bench), KEEPER_QUEUE_MAX + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/wakeup.h"
+#include "base/wakeup.h"
 
 #include "unit.h"
 

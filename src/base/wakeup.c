@@ -4,7 +4,7 @@
  * the exchange with which the woken thread begins to look, and is seen by it. One that comes later
  * writes again.
  */
-#include "store/wakeup.h"
+#include "base/wakeup.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "otel/attributes.h"
+#include "otel/span_data.h"
+
+/*
+ * Attributes, events and links of a span as its exporter's encoder writes them into the span's
+ * record, each once it is said. False without room: the list is then as it was.
+ */
+bool written_event(struct record *record, struct otel_written_list *list,
+                   const struct otel_event *event, struct otel_lent lent);
+bool written_link(struct record *record, struct otel_written_list *list,
+                  const struct otel_link *link, struct otel_lent lent);
+
+/* Sets or replaces one. They are counted in `span->attributes`; what is over a limit, or finds no
+ * room, in its `n_dropped`. */
+void written_set(struct record *record, struct otel_span_data *span,
+                 const struct attribute_limits *limits, struct bytes key,
+                 const struct otel_value *value);
