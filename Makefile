@@ -44,14 +44,14 @@ run: packages
 test: packages-for-tests
 	@tests/run
 
-# The whole system in containers; with no Docker engine there, root is needed to start one.
-test-compose:
-	@tests/compose/run
-
-# Builds the Debian package, installs it below a root of its own, uses, upgrades and removes it there.
+# Builds the Debian package, installs it on a Debian of its own, uses, upgrades and removes it there.
 test-package: packages-for-tests
 	@tools/install-packages deb
 	@tests/run package
+
+# The whole system in containers; with no Docker engine there, root is needed to start one.
+test-compose:
+	@tests/compose/run
 
 test-long: packages-for-tests
 	@tools/install-packages deb

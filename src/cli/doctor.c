@@ -83,7 +83,7 @@ const struct verb verb_doctor = {
             "Examples:\n"
             "  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 thermograph doctor --server none\n"
             "  thermograph doctor --ca certs/ca.crt --token-file gateway.token\n"
-            "  thermograph doctor --config /etc/thermograph.yaml --output json\n",
+            "  thermograph doctor --config /etc/thermograph/thermograph.yaml --output json\n",
     .options = file_options,
     .n_options = ARRAY_LEN(file_options),
     .calls_a_server = true,

@@ -527,7 +527,8 @@ const struct verb verb_serve = {
     .summary = "Serve: take readings in, keep them, answer questions about them",
     .more = "SIGTERM and Ctrl-C stop it gracefully, a second one at once. A changed tokens file is "
             "read by itself, or on SIGHUP. With --data DIR an answer means that the reading is "
-            "on disk.\n\n"
+            "on disk. Started by systemd with Type=notify it tells when it serves and, with "
+            "WatchdogSec, that it lives.\n\n"
             "Examples:\n"
             "  thermograph serve --data /var/lib/thermograph --cert server.crt --key server.key "
             "--tokens tokens.yaml\n"
