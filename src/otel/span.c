@@ -157,6 +157,7 @@ static struct span_record *span_record_new(struct otel_tracer *tracer,
     struct span_record *span = record_new(recorder, shard, sizeof(*span), ROOM);
     if (!span) {
         recorder_count(recorder, shard, COUNT_NO_ROOM + RECORD_SPAN);
+        recorder_count(recorder, shard, COUNT_ENDED); /* it never lives */
         return NULL;
     }
     empty(span);
