@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/check_report.h"
-#include "base/plural.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#include "base/plural.h"
 
 #define BAR_WIDTH  40
 #define CLEAR_LINE "\r\033[K"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/doctor_report.h"
-#include "base/plural.h"
 
 #include <stdarg.h>
 #include <string.h>
+
+#include "base/plural.h"
 
 static const struct output_column columns[] = {
     {"result", .type = OUTPUT_TEXT, .width = 11},

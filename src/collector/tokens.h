@@ -50,8 +50,8 @@ struct tokens {
 MUST_USE int tokens_load(const char *file, struct tokens **tokens, struct err_text *why);
 
 /* Replaces the file as a whole, or leaves it as it was. A new one has mode 0600; one that replaces
- * another belongs to the same user and group, which may read it if it could before. 0 or a negated
- * errno with words. */
+ * another belongs to the same user and group, as far as the caller may give it away, and that group
+ * may read it if it could before. 0 or a negated errno with words. */
 MUST_USE int tokens_save(const char *file, const struct tokens *tokens, struct err_text *why);
 
 /* Where the file lies, links followed; the name as it is when there is no file yet. Freed with

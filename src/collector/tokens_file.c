@@ -125,14 +125,26 @@ static int take_over_rights(const char *old, int fd) {
         if (has_group)
             mode |= before.st_mode & S_IRGRP;
     }
-    return fchmod(fd, mode) ? -errno : 0; /* one may lie there with another mode */
+    return fchmod(fd, mode) ? -errno : 0;
+}
+
+/*
+ * What lies there is left of a write that was cut short, or a link that somebody has laid who may
+ * write the folder: what that leads to is not to be overwritten, and not to be given away. So it is
+ * always a file that was not there. A descriptor or a negated errno.
+ */
+static int open_new(const char *file) {
+    if (unlink(file) && errno != ENOENT)
+        return -errno;
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
 }
 
 /* Writes `text` to a file that will replace `old`, and is on disk when this returns. */
 static int write_file(const char *file, const char *old, struct bytes text) {
-    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open_new(file);
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = take_over_rights(old, fd);
     if (!r)
         r = write_all(fd, (const char *)text.data, text.len);

@@ -4,21 +4,23 @@
 #include "otel/logger.h"
 #include "otel/span_data.h"
 
+/* More attributes of an event or a link, with keys of their own. */
+struct otel_lent {
+    const struct otel_attribute *attributes;
+    size_t n;
+};
+
 /*
  * How an exporter writes what is recorded: where it has an encoder, spans and log records become
  * bytes on the thread that records them; a span's attributes, events and links once they are said,
  * the rest at the end.
+ *
  * What has just been recorded is in the nearest cache, and what waits for its export is a third as
  * large: a full queue of whole spans would drive a server's own data out of its caches.
  *
  * Called on any thread, on many at once: nothing may be looked at but what is handed in. Each
  * appends to `out`; 0, or BUF_E_FULL or -ENOMEM: then it is dropped, and counted.
  */
-struct otel_lent { /* more attributes of an event or a link, with keys of their own */
-    const struct otel_attribute *attributes;
-    size_t n;
-};
-
 struct otel_encoder {
     int (*attribute)(struct bytes key, const struct otel_value *value, struct buf *out);
     int (*event)(const struct otel_event *event, struct otel_lent lent, struct buf *out);

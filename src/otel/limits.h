@@ -27,6 +27,7 @@
 /*
  * Memory for the spans and log records of one thread, those that run and those that wait for their
  * export: 2,048 queued spans with a dozen attributes each are 4 MiB, and 2 MiB as OTLP has them.
+ * The one that an encoder is writing may have as much again.
  */
 #define OTEL_MAX_THREAD_BYTES (16u << 20)
 

@@ -25,9 +25,9 @@ enum record_kind {
 
 /* What is counted. Of started spans: those sampled after those not, each by where the parent is. */
 enum record_count {
-    COUNT_STARTED, /* + RECORD_ORIGINS if sampled + its origin */
-    COUNT_ENDED = COUNT_STARTED + 6,
-    COUNT_LOGS, /* emitted */
+    COUNT_STARTED,                   /* + RECORD_ORIGINS if sampled + its origin */
+    COUNT_ENDED = COUNT_STARTED + 6, /* of those sampled, also those that found no room to begin */
+    COUNT_LOGS,                      /* emitted */
     COUNT_NO_ROOM,
     COUNT_QUEUE_FULL = COUNT_NO_ROOM + RECORD_KINDS, /* both by kind */
     RECORD_COUNTS = COUNT_QUEUE_FULL + RECORD_KINDS,

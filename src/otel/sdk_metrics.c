@@ -78,9 +78,9 @@ static uint64_t observe_started_of(const struct observation *of, bool is_sampled
     return sum;
 }
 
-/* Those without room never live. Totals are read one after the other: never below zero. */
+/* Totals are read one after the other: never below zero. */
 static void observe_spans(const struct observation *of) {
-    uint64_t gone = total(of, COUNT_ENDED) + total(of, COUNT_NO_ROOM + RECORD_SPAN);
+    uint64_t gone = total(of, COUNT_ENDED);
     struct otel_attribute_list attributes = {.n = 0};
     observe_started_of(of, false);
     uint64_t n_sampled = observe_started_of(of, true);

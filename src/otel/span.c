@@ -157,6 +157,7 @@ static struct span_record *span_record_new(struct otel_tracer *tracer,
     struct span_record *span = record_new(recorder, shard, sizeof(*span), ROOM);
     if (!span) {
         recorder_count(recorder, shard, COUNT_NO_ROOM + RECORD_SPAN);
+        recorder_count(recorder, shard, COUNT_ENDED); /* it never lives */
         return NULL;
     }
     empty(span);
@@ -344,16 +345,17 @@ void otel_span_status(struct otel_span *span, enum otel_status status, struct by
 /* ---- end ---- */
 
 /* The wall clock may be set back meanwhile; no span ends before it starts. */
-static uint64_t end_now(uint64_t start_ns) {
-    uint64_t now_ns = clock_wall_ns();
-    return now_ns > start_ns ? now_ns : start_ns;
+static uint64_t end_after(uint64_t start_ns, uint64_t end_ns) {
+    if (end_ns == 0)
+        end_ns = clock_wall_ns();
+    return end_ns > start_ns ? end_ns : start_ns;
 }
 
 void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns) {
     struct span_record *recorded = span->record;
     struct recorder *recorder = recorded->record.recorder;
     span->record = NULL;
-    recorded->data.end_ns = end_ns ? end_ns : end_now(recorded->data.start_ns);
+    recorded->data.end_ns = end_after(recorded->data.start_ns, end_ns);
     struct recorder_shard *shard = recorder_mine(recorder);
     recorder_count(recorder, shard, COUNT_ENDED);
     recorder_queue(shard, RECORD_SPAN, &recorded->record);

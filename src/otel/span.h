@@ -93,7 +93,7 @@ void otel_span_link(struct otel_span *span, const struct otel_link_to *link);
 /* The text counts with ERROR only. */
 void otel_span_status(struct otel_span *span, enum otel_status status, struct bytes text);
 
-/* `end_ns`: wall clock, 0: now. Its context stays readable. */
+/* `end_ns`: wall clock, 0: now; at the earliest its start. Its context stays readable. */
 static inline void otel_span_end(struct otel_span *span, uint64_t end_ns) {
     if (otel_span_is_recorded(span))
         otel_span_end_recorded(span, end_ns);

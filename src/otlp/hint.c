@@ -9,6 +9,7 @@
  */
 #include "otlp/hint.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -111,6 +112,12 @@ static const char *hint_for_leave(const struct otel_otlp_settings *settings, con
     return hint_for_words(words_with_tls, ARRAY_LEN(words_with_tls), words);
 }
 
+/* `port` as `:4318`. */
+static bool has_port(const char *endpoint, const char *port) {
+    const char *at = strstr(endpoint, port);
+    return at && !isdigit((unsigned char)at[strlen(port)]);
+}
+
 /* By which ports receivers are mostly reached. Who has said something is on the right one. */
 static const char *hint_for_port(const struct otlp_failure *failure) {
     static const char *const unanswered[] = {"UNAVAILABLE", "no_answer", "timeout",
@@ -122,9 +129,9 @@ static const char *hint_for_port(const struct otlp_failure *failure) {
     if (!is_unanswered)
         return NULL;
     bool is_grpc = failure->settings->protocol == OTEL_PROTOCOL_GRPC;
-    if (is_grpc && strstr(endpoint, ":4318"))
+    if (is_grpc && has_port(endpoint, ":4318"))
         return "port 4318 is mostly for HTTP: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
-    if (!is_grpc && strstr(endpoint, ":4317"))
+    if (!is_grpc && has_port(endpoint, ":4317"))
         return "port 4317 is mostly for gRPC: OTEL_EXPORTER_OTLP_PROTOCOL=grpc";
     return NULL;
 }

@@ -838,7 +838,6 @@ def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, t
         assert words in failed(done) and len(done.stderr.splitlines()) == 1, done.stderr
 
 
-@pytest.mark.skipif("asan" in BIN or "tsan" in BIN, reason="sanitizers want to be the first library")
 def test_a_resolver_that_hangs_is_not_waited_for(tmp_path):
     (tmp_path / "hang.c").write_text("""
         #include <netdb.h>

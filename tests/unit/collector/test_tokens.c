@@ -160,6 +160,32 @@ static void test_a_changed_file_keeps_its_owner_and_what_its_group_may(void **st
     scratch_fini(&scratch);
 }
 
+/* Whoever may write the directory could lay it there, for root to write through and give away. */
+static void test_a_link_where_the_new_file_is_written_is_not_followed(void **state) {
+    (void)state;
+    struct scratch scratch;
+    struct err_text why;
+    struct stat st;
+    char beside[112], other[112];
+    scratch_init(&scratch);
+    snprintf(beside, sizeof(beside), "%s.new", scratch.file);
+    snprintf(other, sizeof(other), "%s/other", scratch.dir);
+    FILE *file = fopen(other, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(symlink(other, beside), 0);
+    CLEANUP(tokens_freep) struct tokens *tokens = tokens_new();
+    assert_int_equal(
+        tokens_add(tokens, "one", bytes_str("abcdefghijklmnopqrstuw"), &everything, &why), 0);
+    assert_int_equal(tokens_save(scratch.file, tokens, &why), 0);
+    assert_int_equal(stat(other, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(lstat(scratch.file, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    unlink(other);
+    scratch_fini(&scratch);
+}
+
 static void test_files_that_are_wrong_are_refused_with_place_and_reason(void **state) {
     (void)state;
     static const struct {
@@ -231,6 +257,7 @@ int main(void) {
         cmocka_unit_test(test_names_and_tokens_that_cannot_be_are_refused),
         cmocka_unit_test(test_file_keeps_hashes_and_rights_and_no_token),
         cmocka_unit_test(test_a_changed_file_keeps_its_owner_and_what_its_group_may),
+        cmocka_unit_test(test_a_link_where_the_new_file_is_written_is_not_followed),
         cmocka_unit_test(test_files_that_are_wrong_are_refused_with_place_and_reason),
         cmocka_unit_test(test_failing_allocations_add_all_or_nothing),
         cmocka_unit_test(test_authorization_is_taken_with_and_without_its_scheme),

@@ -145,6 +145,34 @@ static void test_a_span_without_room_never_lives_and_is_counted(void **state) {
        OTEL_COUNTER, 1);
 }
 
+static int find_no_room(const struct otel_span_data *span, struct buf *out) {
+    (void)span;
+    (void)out;
+    return BUF_E_FULL;
+}
+
+/* It is lost at its end, so one that lives on still counts. */
+static void test_a_span_without_room_for_its_bytes_lived_until_its_end(void **state) {
+    static const struct otel_encoder encoder = {.span = find_no_room};
+    struct fixture fixture;
+    struct otel_exporter_ops ops;
+    struct otel_span lost, other;
+    (void)state;
+    fixture_init(&fixture);
+    ops = *fixture.exporters[OTEL_TRACES].base.ops;
+    ops.encoder = &encoder;
+    fixture.exporters[OTEL_TRACES].base.ops = &ops;
+    fixture_open(&fixture);
+    fixture_start(&fixture, &lost, NULL);
+    fixture_start(&fixture, &other, NULL);
+    live(&fixture, 2);
+    otel_span_end(&lost, 0);
+    live(&fixture, 1);
+    otel_span_end(&other, 0);
+    live(&fixture, 0);
+    fixture_close(&fixture);
+}
+
 /* ---- processors ---- */
 
 static void test_a_processor_tells_its_queue_and_what_it_handed_on(void **state) {
@@ -239,6 +267,7 @@ int main(void) {
         ON_SDK(test_started_spans_are_counted_by_origin_and_sampling),
         ON_SDK(test_spans_live_from_start_to_end),
         ON_SDK(test_a_span_without_room_never_lives_and_is_counted),
+        cmocka_unit_test(test_a_span_without_room_for_its_bytes_lived_until_its_end),
         ON_SDK(test_a_processor_tells_its_queue_and_what_it_handed_on),
         ON_SDK(test_log_records_are_counted_alike),
         ON_SDK(test_exports_are_counted_while_and_after_they_run),

@@ -171,6 +171,16 @@ static void test_a_span_started_in_the_future_does_not_end_before_that(void **st
     assert_int_equal(fixture_span(fixture)->end_ns, UINT64_MAX - 1);
 }
 
+/* A clock that was set back is also that of a caller who says when the span ends. */
+static void test_an_end_before_the_start_is_the_start(void **state) {
+    struct fixture *fixture = *state;
+    const struct otel_span_options options = {.start_ns = 9};
+    struct otel_span span;
+    otel_span_start(fixture->tracer, &options, &span);
+    otel_span_end(&span, 8);
+    assert_int_equal(fixture_span(fixture)->end_ns, 9);
+}
+
 static void test_ok_is_final_and_its_text_does_not_count(void **state) {
     struct otel_span span;
     fixture_start(*state, &span, NULL);
@@ -391,6 +401,7 @@ int main(void) {
         ON_SDK(test_all_that_was_said_is_in_the_data),
         ON_SDK(test_times_are_the_clocks_where_none_are_given),
         ON_SDK(test_a_span_started_in_the_future_does_not_end_before_that),
+        ON_SDK(test_an_end_before_the_start_is_the_start),
         ON_SDK(test_ok_is_final_and_its_text_does_not_count),
         ON_SDK(test_after_its_end_a_span_takes_nothing_more),
         ON_SDK(test_a_link_to_nothing_is_left_out_unless_it_says_something),

@@ -555,6 +555,40 @@ static void test_a_batch_too_large_for_one_request_goes_out_in_several(void **st
     assert_done(1, "rejected");
 }
 
+/* How it comes from an SDK: of items that are written each goes out once, in its turn. */
+static void test_written_items_too_many_for_one_request_go_out_in_several(void **state) {
+    (void)state;
+    enum {
+        N = 3,
+        ITEM = 1000,
+    };
+    static char texts[N][ITEM];
+    struct otel_encoded items[N];
+    const struct otel_encoded *encoded[N];
+    struct otel_batch batch = batch_of(sample_logs());
+    for (size_t i = 0; i < N; i++) {
+        memset(texts[i], '1' + (int)i, ITEM);
+        items[i] = (struct otel_encoded){batch.logs[0]->scope, bytes_of(texts[i], ITEM)};
+        encoded[i] = &items[i];
+    }
+    batch.logs = NULL;
+    batch.encoded = encoded;
+    batch.n = N;
+    struct otel_exporter *base = otlp_exporter_base(exporter);
+    base->ops->free(base);
+    make(OTEL_LOGS, 2 * ITEM);
+    send_batch(&batch);
+    for (size_t i = 0; i < N; i++) {
+        struct bytes sent = fake.request.message;
+        for (size_t k = 0; k < N; k++)
+            assert_int_equal(memmem(sent.data, sent.len, texts[k], ITEM) != NULL, i == k);
+        answer_grpc(GRPC_OK, "");
+        (void)otlp_exporter_turn(exporter, now_ns);
+    }
+    assert_int_equal(fake.n_sent, N);
+    assert_done(0, NULL);
+}
+
 static void test_a_span_too_large_for_any_request_is_lost_and_the_rest_is_not(void **state) {
     (void)state;
     struct otel_exporter *base = otlp_exporter_base(exporter);
@@ -624,6 +658,7 @@ int main(void) {
         TEST(test_a_sender_that_hangs_is_given_up_and_tried_again),
         TEST(test_cancelling_ends_it_in_every_state),
         TEST(test_a_batch_too_large_for_one_request_goes_out_in_several),
+        TEST(test_written_items_too_many_for_one_request_go_out_in_several),
         TEST(test_a_span_too_large_for_any_request_is_lost_and_the_rest_is_not),
         TEST(test_metrics_too_large_for_a_request_are_lost_whole),
         TEST(test_without_memory_a_batch_is_lost_and_nothing_else),

@@ -20,7 +20,8 @@ static void assert_hint(const struct otel_otlp_settings *settings, const char *e
 
 static char tls_url[] = "https://collector:4317", plain_url[] = "http://collector:4317",
             grpc_url[] = "http://collector:4318", http_url[] = "http://collector:4317/v1/logs",
-            other_url[] = "https://collector/v1/traces", bare_url[] = "collector:55680";
+            other_url[] = "https://collector/v1/traces", bare_url[] = "collector:55680",
+            longer_url[] = "http://collector:43180";
 
 /* What the way there has nothing to do with. */
 static void check(const char *error_type, const char *said, const char *hint) {
@@ -69,9 +70,12 @@ static void test_the_other_protocols_port_leads_to_the_protocol(void **state) {
     const struct otel_otlp_settings grpc = {.protocol = OTEL_PROTOCOL_GRPC, .endpoint = grpc_url};
     const struct otel_otlp_settings http = {.protocol = OTEL_PROTOCOL_HTTP_PROTOBUF,
                                             .endpoint = http_url};
+    const struct otel_otlp_settings longer = {.protocol = OTEL_PROTOCOL_GRPC,
+                                              .endpoint = longer_url};
     assert_hint(&grpc, "UNAVAILABLE", "it closed at once", "http/protobuf");
     assert_hint(&http, "no_answer", "odd", "=grpc");
     assert_hint(&grpc, "timeout", "no answer in time", "http/protobuf");
+    assert_hint(&longer, "UNAVAILABLE", "odd", NULL);
     assert_hint(&grpc, "INTERNAL", "it answers", NULL);
     assert_hint(&grpc, "out_of_memory", "memory ran out", NULL);
 }

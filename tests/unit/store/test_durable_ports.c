@@ -99,10 +99,18 @@ static void work_together(struct store *store) {
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     for (size_t i = 0; i < N_WORKERS; i++) {
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
-        assert_int_equal(uv_loop_close(&workers[i].loop), 0);
         assert_int_equal(workers[i].n_accepted, N_ALL + N_ROUNDS / 4 * N_PER_ROUND);
         assert_int_equal(workers[i].n_duplicates, N_ROUNDS / 4 * N_PER_ROUND);
     }
+}
+
+/*
+ * Only when the store has no thread any more: libuv closes in a way that ThreadSanitizer does not
+ * see, which would then take the keeper's file of the same number for what the worker had used.
+ */
+static void close_loops(void) {
+    for (size_t i = 0; i < N_WORKERS; i++)
+        assert_int_equal(uv_loop_close(&workers[i].loop), 0);
 }
 
 /* Each worker's readings of a sensor, once and in its order. */
@@ -138,6 +146,7 @@ static void test_several_workers_lose_and_double_nothing(void **state) {
     work_together(store);
     store_stop(store);
     store_free(store);
+    close_loops();
     bench_open(&bench);
     for (uint64_t i = 0; i < N_SENSORS; i++)
         check_sensor(bench.backend, i);
