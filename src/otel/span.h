@@ -45,7 +45,7 @@ struct otel_span_options {
     struct bytes name;
     const struct otel_context *parent;       /* NULL: otel_context_current() */
     uint64_t start_ns;                       /* wall clock; 0: now */
-    const struct otel_attribute *attributes; /* what a sampler may look at */
+    const struct otel_attribute *attributes; /* what a sampler may look at, as at those prepared */
     size_t n_attributes;
     const struct otel_prepared *const *prepared; /* set before `attributes` (prepared.h) */
     size_t n_prepared;
