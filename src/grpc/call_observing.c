@@ -40,6 +40,10 @@ void *grpc_call_observer_method(const struct grpc_call *call) {
     return call->route->observed;
 }
 
+void *grpc_call_observer_connection(const struct grpc_call *call) {
+    return call->connection ? connection_observer_state(call->connection) : NULL;
+}
+
 void grpc_call_observe_no_messages(struct grpc_call *call) {
     call->observing.tells_messages = false;
 }

@@ -92,16 +92,20 @@ static const struct grpc_server_observer *observer_of(const struct grpc_connecti
     return connection->worker->server->observer;
 }
 
-static void observe_opened(const struct grpc_connection *connection) {
-    const struct grpc_server_observer *observer = observer_of(connection);
-    if (observer && observer->connection_opened)
-        observer->connection_opened(observer->user);
+void *connection_observer_state(struct grpc_connection *connection) {
+    return connection->state + connection->worker->server->hooks.connection_state_size;
 }
 
-static void observe_closed(const struct grpc_connection *connection) {
+static void observe_opened(struct grpc_connection *connection) {
+    const struct grpc_server_observer *observer = observer_of(connection);
+    if (observer && observer->connection_opened)
+        observer->connection_opened(observer->user, connection_observer_state(connection));
+}
+
+static void observe_closed(struct grpc_connection *connection) {
     const struct grpc_server_observer *observer = observer_of(connection);
     if (observer && observer->connection_closed)
-        observer->connection_closed(observer->user);
+        observer->connection_closed(observer->user, connection_observer_state(connection));
 }
 
 /* ---- what the socket tells ---- */
@@ -200,7 +204,9 @@ static const struct net_conn_ops conn_ops = {
 /* ---- life ---- */
 
 void connection_accept(struct grpc_worker *worker, const struct net_socket *socket) {
-    size_t state_size = worker->server->hooks.connection_state_size;
+    const struct grpc_server *server = worker->server;
+    size_t state_size = server->hooks.connection_state_size +
+                        (server->observer ? server->observer->connection_state_size : 0);
     struct grpc_connection *connection = mem_zalloc(1, sizeof(struct grpc_connection) + state_size);
     if (!connection) {
         log_warn("a connection was closed: out of memory");

@@ -12,8 +12,10 @@ struct grpc_connection {
     struct list calls;
     bool is_ending; /* nothing more is taken in */
     size_t n_calls; /* also those whose stream is gone and that are still worked at */
-    _Alignas(max_align_t) uint8_t state[]; /* the program's */
+    _Alignas(max_align_t) uint8_t state[]; /* the program's, and behind it the observer's */
 };
+
+void *connection_observer_state(struct grpc_connection *connection);
 
 /* Takes the socket. Failure is only logged: nobody waits for it. */
 void connection_accept(struct grpc_worker *worker, const struct net_socket *socket);

@@ -50,15 +50,17 @@ struct grpc_observer_scope {
  */
 struct grpc_server_observer {
     void *user;
-    size_t call_state_size; /* grpc_call_observer_state() */
+    size_t call_state_size;       /* grpc_call_observer_state() */
+    size_t connection_state_size; /* grpc_call_observer_connection() */
 
     /* At grpc_server_new(), for each method's path, and once with NULL for the paths of none:
      * `*method` is then grpc_call_observer_method() of these calls. 0 or -ENOMEM. */
     int (*method)(void *user, const char *path, void **method);
 
-    /* A connection is up, after its TLS handshake, if it has one; and is gone. */
-    void (*connection_opened)(void *user);
-    void (*connection_closed)(void *user);
+    /* A connection is up, after its TLS handshake, if it has one; and is gone, after its calls.
+     * `state`: grpc_call_observer_connection() of these. */
+    void (*connection_opened)(void *user, void *state);
+    void (*connection_closed)(void *user, void *state);
 
     /* A TLS handshake is over, well or not. */
     void (*handshaken)(void *user, const struct net_handshake *handshake);
@@ -87,6 +89,9 @@ struct grpc_server_observer {
 /* NULL where there is no observer. */
 void *grpc_call_observer_state(const struct grpc_call *call);
 void *grpc_call_observer_method(const struct grpc_call *call);
+
+/* The same for its connection: zeroed bytes, from its opening to its end. NULL: it is gone. */
+void *grpc_call_observer_connection(const struct grpc_call *call);
 
 /* The loop's monotonic time: that of this turn. To look at the clock for each of many calls in a
  * turn costs more than all else that is measured. */

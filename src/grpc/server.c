@@ -103,6 +103,7 @@ int grpc_server_new(struct net_loop *loop, const struct grpc_server_options *opt
         return -ENOMEM;
     new->loop = loop;
     new->hooks = options->hooks;
+    new->hooks.connection_state_size = aligned(options->hooks.connection_state_size);
     new->observer = options->observer;
     new->unknown =
         (struct grpc_route){.method = &unknown_method, .service = &unknown_service, .path = ""};

@@ -128,7 +128,7 @@ bool attributes_copy_value(struct record *record, const struct otel_value *value
 /* ---- sets ---- */
 
 /* Two bits of 64: of a dozen keys in one span, hardly any has both in common with the others. */
-static uint64_t bits_of(struct bytes key) {
+uint64_t attributes_key_bits(struct bytes key) {
     const uint8_t *at = key.data;
     uint64_t word = at[key.len / 4] | (uint64_t)at[key.len / 2] << 8 |
                     (uint64_t)at[key.len * 3 / 4] << 16 | (uint64_t)at[key.len - 1] << 24 |
@@ -138,7 +138,7 @@ static uint64_t bits_of(struct bytes key) {
 }
 
 bool attributes_may_have(struct otel_kept_attributes *kept, struct bytes key) {
-    uint64_t bits = bits_of(key);
+    uint64_t bits = attributes_key_bits(key);
     bool may_have = (kept->keys & bits) == bits;
     kept->keys |= bits;
     return may_have;

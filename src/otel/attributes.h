@@ -15,6 +15,9 @@ void attributes_set_all(struct record *record, struct otel_kept_attributes *kept
                         const struct attribute_limits *limits,
                         const struct otel_attribute *attributes, size_t n);
 
+/* The bits of a key in `keys` of the kept; it is not empty. */
+uint64_t attributes_key_bits(struct bytes key);
+
 /* Whether one of this key may be there, which is not empty: of most that are not it tells that they
  * are not. From now on it may be. */
 bool attributes_may_have(struct otel_kept_attributes *kept, struct bytes key);

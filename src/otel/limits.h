@@ -38,6 +38,9 @@
  */
 #define OTEL_MAX_THREADS 256
 
+/* Attributes that are written once for many spans: what is larger is written anew for each. */
+#define OTEL_MAX_PREPARED_BYTES (16u << 10)
+
 /* W3C Trace Context, section 3.3: members of a tracestate, and what has to be carried at least. */
 #define OTEL_MAX_TRACE_STATE_MEMBERS 32
 #define OTEL_MAX_TRACE_STATE_BYTES   512

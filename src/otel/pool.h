@@ -30,6 +30,7 @@ enum {
 
 struct pool {
     struct block *free[POOL_CLASSES];
+    struct block *found; /* have come back, and are not among the free ones yet */
     struct list all;
     size_t n_bytes; /* of all */
     size_t n_taken; /* and not found back yet */

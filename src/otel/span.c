@@ -56,6 +56,14 @@ static void set(struct span_record *span, struct bytes key, const struct otel_va
         attributes_set(&span->record, &data->attributes, limits, key, value);
 }
 
+static void set_prepared(struct span_record *span, const struct otel_prepared *prepared) {
+    const struct attribute_set *attributes = prepared->set;
+    if (written_set_prepared(&span->record, &span->data, limits_of(span)->attributes.n, prepared))
+        return;
+    for (size_t i = 0; i < attributes->n; i++)
+        set(span, attributes->attributes[i].key, &attributes->attributes[i].value);
+}
+
 /* ---- start ---- */
 
 /* Ids as words in memory's order: what has just been written as words is read as words, for a
@@ -135,6 +143,8 @@ static void fill(struct span_record *span, const struct otel_span_options *optio
     data->kind = options->kind ? options->kind : OTEL_KIND_INTERNAL;
     data->start_ns = options->start_ns ? options->start_ns : clock_wall_ns();
     replace_text(span, options->name, &data->name, &span->name_cap);
+    for (size_t i = 0; i < options->n_prepared; i++)
+        set_prepared(span, options->prepared[i]);
     for (size_t i = 0; i < options->n_attributes; i++)
         set(span, options->attributes[i].key, &options->attributes[i].value);
 }

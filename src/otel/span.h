@@ -15,6 +15,7 @@
  * After the end all but otel_span_end() is ignored; a second end is too.
  */
 struct otel_tracer;
+struct otel_prepared;
 struct span_record; /* otel's own */
 
 /* OTLP's numbers. */
@@ -44,8 +45,10 @@ struct otel_span_options {
     struct bytes name;
     const struct otel_context *parent;       /* NULL: otel_context_current() */
     uint64_t start_ns;                       /* wall clock; 0: now */
-    const struct otel_attribute *attributes; /* what a sampler may look at */
+    const struct otel_attribute *attributes; /* what a sampler may look at, as at those prepared */
     size_t n_attributes;
+    const struct otel_prepared *const *prepared; /* set before `attributes` (prepared.h) */
+    size_t n_prepared;
     const struct otel_link_to *links;
     size_t n_links;
     enum otel_span_kind kind; /* 0: internal. Last, so that there is no gap: see span.c */

@@ -172,3 +172,42 @@ void written_set(struct record *record, struct otel_span_data *span,
     if (!fits || !set(record, span, limits->n, key, value))
         span->attributes.n_dropped++;
 }
+
+/* ---- what was prepared ---- */
+
+static bool has_any(const struct record *record, struct otel_span_data *span,
+                    const struct otel_prepared *prepared) {
+    uint64_t keys = span->attributes.keys;
+    for (size_t i = 0; i < prepared->set->n; i++)
+        if ((keys & prepared->keys[i]) == prepared->keys[i] &&
+            find(record, &span->written_attributes, prepared->set->attributes[i].key))
+            return true;
+    return false;
+}
+
+/* They lie there already, one behind the other. */
+static void append_all(struct otel_span_data *span, uint8_t *at,
+                       const struct otel_prepared *prepared) {
+    size_t n = prepared->set->n;
+    for (size_t i = 0; i < n; i++) {
+        struct otel_written *written = (void *)at;
+        at += sizeof(*written) + ((written->len + 7) & ~(size_t)7);
+        append(&span->written_attributes, written);
+        span->attributes.keys |= prepared->keys[i];
+    }
+    span->attributes.n += (uint32_t)n;
+}
+
+bool written_set_prepared(struct record *record, struct otel_span_data *span, size_t n_max,
+                          const struct otel_prepared *prepared) {
+    struct bytes written = buf_bytes(&prepared->written);
+    if (written.len == 0 || span->attributes.n + prepared->set->n > n_max ||
+        has_any(record, span, prepared))
+        return false;
+    uint8_t *place = record_alloc(record, written.len);
+    if (!place)
+        return false;
+    memcpy(place, written.data, written.len);
+    append_all(span, place, prepared);
+    return true;
+}

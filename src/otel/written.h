@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "otel/attributes.h"
+#include "otel/prepared_impl.h"
 #include "otel/span_data.h"
 
 /*
@@ -17,3 +18,8 @@ bool written_link(struct record *record, struct otel_written_list *list,
 void written_set(struct record *record, struct otel_span_data *span,
                  const struct attribute_limits *limits, struct bytes key,
                  const struct otel_value *value);
+
+/* Sets all that were prepared at once. False, and nothing is set: they were not written, a key of
+ * theirs is there already, or there is no room for all of them. */
+bool written_set_prepared(struct record *record, struct otel_span_data *span, size_t n_max,
+                          const struct otel_prepared *prepared);

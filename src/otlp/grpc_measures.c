@@ -221,6 +221,7 @@ struct measured_method *measured_method_new(const struct measures *measures, str
 void measured_methods_free(struct measured_method *first) {
     for (struct measured_method *next; first; first = next) {
         next = first->next;
+        otel_prepared_free(first->prepared);
         mem_free(first->name);
         mem_free(first);
     }

@@ -4,6 +4,7 @@
 
 #include "grpc/observer.h"
 #include "otel/metric.h"
+#include "otel/prepared.h"
 
 /*
  * The metrics of one side's calls: instruments, and for each method the series of each status,
@@ -39,6 +40,8 @@ struct measured_method {
     struct measured_method *next;
     const struct measures *measures;
     char *name; /* `pkg.Service/Method`; NULL: of all that are not known */
+    /* Of its calls' spans, for the observer to make, owned; NULL: each says its own. */
+    struct otel_prepared *prepared;
     struct otel_series *started;
     _Atomic(struct otel_series *) series[GRPC_N_STATUS][MEASURES_MAX_HISTOGRAMS];
 };

@@ -18,6 +18,16 @@ enum {
 
     /* Fields of one name that are joined. */
     MAX_JOINED = 8,
+
+    /* What is kept of a connection: a host's name, a port, brackets. */
+    MAX_AUTHORITY = 253 + sizeof("[]:65535"),
+};
+
+/* A connection's observer state: what the spans of its calls have alike. */
+struct observed_connection {
+    struct otel_prepared *prepared; /* for this `authority`; NULL: not yet */
+    char authority[MAX_AUTHORITY];
+    size_t authority_len;
 };
 
 struct otlp_grpc_server {
@@ -76,17 +86,69 @@ static struct bytes without_slash(struct bytes path) {
     return path.len && path.data[0] == '/' ? bytes_from(path, 1) : path;
 }
 
-static void describe(const struct grpc_call *call, const struct measured_method *method,
-                     struct otel_attribute_list *attributes) {
+/* What a span starts with. Not zeroed as a whole. */
+struct description {
+    struct otel_attribute_list attributes;
+    const struct otel_prepared *prepared[2];
+    size_t n_prepared;
+};
+
+static void describe_method(const struct measured_method *method,
+                            struct otel_attribute_list *attributes) {
     otel_attribute_list_add(attributes, "rpc.system.name", otel_str("grpc"));
     otel_attribute_list_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
+}
+
+static void describe_ends(const struct grpc_call *call, struct bytes authority,
+                          struct otel_attribute_list *attributes) {
+    span_attributes_add_server(attributes, authority);
+    span_attributes_add_peer(attributes, grpc_call_peer(call));
+}
+
+static void prepare_ends(struct observed_connection *connection, struct otel_tracer *tracer,
+                         const struct grpc_call *call, struct bytes authority) {
+    struct otel_attribute_list attributes;
+    attributes.n = 0;
+    describe_ends(call, authority, &attributes);
+    connection->prepared = otel_prepared_new(tracer, attributes.all, attributes.n);
+    connection->authority_len = authority.len;
+    if (authority.len)
+        memcpy(connection->authority, authority.data, authority.len);
+}
+
+/* For the first authority that a connection's calls name, which is the only one but behind a proxy.
+ * NULL: for another one, or without memory. */
+static const struct otel_prepared *
+prepared_ends(struct otel_tracer *tracer, const struct grpc_call *call, struct bytes authority) {
+    struct observed_connection *connection = grpc_call_observer_connection(call);
+    if (!tracer || !connection || authority.len > MAX_AUTHORITY)
+        return NULL;
+    if (!connection->prepared)
+        prepare_ends(connection, tracer, call, authority);
+    struct bytes known = bytes_of(connection->authority, connection->authority_len);
+    return bytes_equal_short(known, authority) ? connection->prepared : NULL;
+}
+
+static void describe(struct otel_tracer *tracer, const struct grpc_call *call,
+                     struct description *description) {
+    const struct measured_method *method = observed(call)->method;
+    struct otel_attribute_list *attributes = &description->attributes;
+    struct bytes authority = grpc_call_header(call, ":authority");
+    const struct otel_prepared *of_ends = prepared_ends(tracer, call, authority);
+    attributes->n = description->n_prepared = 0;
+    if (method->prepared)
+        description->prepared[description->n_prepared++] = method->prepared;
+    else
+        describe_method(method, attributes);
     if (!method->name) {
         struct bytes path = without_slash(grpc_call_header(call, ":path"));
         path.len = path.len < MAX_UNKNOWN_PATH ? path.len : MAX_UNKNOWN_PATH;
         otel_attribute_list_add(attributes, "rpc.method_original", otel_text(path));
     }
-    span_attributes_add_server(attributes, grpc_call_header(call, ":authority"));
-    span_attributes_add_peer(attributes, grpc_call_peer(call));
+    if (of_ends)
+        description->prepared[description->n_prepared++] = of_ends;
+    else
+        describe_ends(call, authority, attributes);
 }
 
 static void start_span(struct otlp_grpc_server *server, const struct grpc_call *call) {
@@ -96,17 +158,18 @@ static void start_span(struct otlp_grpc_server *server, const struct grpc_call *
     fields.is_joined = false;
     const struct otel_carrier carrier = {.user = &fields, .get = get_field};
     struct otel_context caller;
-    struct otel_attribute_list attributes;
-    attributes.n = 0;
+    struct description description;
     otel_propagation_extract(&server->options.propagators, &carrier, &caller, NULL);
-    describe(call, state->method, &attributes);
+    describe(server->options.tracer, call, &description);
     const struct otel_span_options options = {
         .name = bytes_str(state->method->name ? state->method->name : "grpc"),
         .kind = OTEL_KIND_SERVER,
         .parent = &caller,
         .start_ns = state->start_wall_ns,
-        .attributes = attributes.all,
-        .n_attributes = attributes.n,
+        .attributes = description.attributes.all,
+        .n_attributes = description.attributes.n,
+        .prepared = description.prepared,
+        .n_prepared = description.n_prepared,
     };
     otel_span_start(server->options.tracer, &options, &state->span);
     if (fields.is_joined)
@@ -168,13 +231,16 @@ struct otel_span *otlp_grpc_call_span(const struct grpc_call *call) {
 
 /* ---- connections and limits ---- */
 
-static void on_connection_opened(void *user) {
+static void on_connection_opened(void *user, void *state) {
     struct otlp_grpc_server *server = user;
+    (void)state;
     otel_series_add(server->open_connections, 1);
 }
 
-static void on_connection_closed(void *user) {
+static void on_connection_closed(void *user, void *state) {
     struct otlp_grpc_server *server = user;
+    struct observed_connection *connection = state;
+    otel_prepared_free(connection->prepared);
     otel_series_add(server->open_connections, -1);
 }
 
@@ -190,12 +256,20 @@ static void on_limit_hit(void *user, const char *limit) {
 
 /* ---- life ---- */
 
+static void prepare_method(const struct otlp_grpc_server *server, struct measured_method *method) {
+    struct otel_attribute_list attributes;
+    attributes.n = 0;
+    describe_method(method, &attributes);
+    method->prepared = otel_prepared_new(server->options.tracer, attributes.all, attributes.n);
+}
+
 static int on_method(void *user, const char *path, void **out) {
     struct otlp_grpc_server *server = user;
     struct measured_method *method =
         measured_method_new(&server->measures, path ? bytes_str(path) : bytes_of(NULL, 0));
     if (!method)
         return -ENOMEM;
+    prepare_method(server, method);
     method->next = server->methods;
     server->methods = method;
     *out = method;
@@ -204,6 +278,7 @@ static int on_method(void *user, const char *path, void **out) {
 
 static const struct grpc_server_observer callbacks = {
     .call_state_size = sizeof(struct observed_call),
+    .connection_state_size = sizeof(struct observed_connection),
     .method = on_method,
     .connection_opened = on_connection_opened,
     .connection_closed = on_connection_closed,

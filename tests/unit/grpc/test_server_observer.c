@@ -16,6 +16,10 @@
 
 /* ---- the observer ---- */
 
+enum {
+    CONNECTION_MARK = 17,
+};
+
 struct call_notes {
     uint64_t before; /* zero when the call starts */
     unsigned depth;  /* of scopes */
@@ -66,14 +70,17 @@ static int on_method(void *user, const char *path, void **method) {
     return seen.fails && !path ? -ENOMEM : 0;
 }
 
-static void on_opened(void *user) {
+static void on_opened(void *user, void *state) {
     (void)user;
+    fault_unless(*(unsigned *)state == 0);
+    *(unsigned *)state = CONNECTION_MARK;
     atomic_fetch_add(&seen.n_opened, 1);
     wake();
 }
 
-static void on_closed(void *user) {
+static void on_closed(void *user, void *state) {
     (void)user;
+    fault_unless(*(unsigned *)state == CONNECTION_MARK);
     atomic_fetch_add(&seen.n_closed, 1);
     wake();
 }
@@ -96,6 +103,7 @@ static void on_started(void *user, struct grpc_call *call) {
     fault_unless(notes->before == 0 && notes->depth == 0);
     notes->before = 1;
     struct bytes path = grpc_call_header(call, ":path");
+    fault_unless(*(unsigned *)grpc_call_observer_connection(call) == CONNECTION_MARK);
     bool is_known = grpc_call_observer_method(call) == &known;
     note("start %.*s%s\n", BYTES_ARGS(path), is_known ? "" : " unknown");
     if (atomic_load(&seen.is_quiet))
@@ -149,6 +157,7 @@ static void on_ended(void *user, struct grpc_call *call, const struct grpc_call_
 static const struct grpc_server_observer observer = {
     .user = &seen,
     .call_state_size = sizeof(struct call_notes),
+    .connection_state_size = sizeof(unsigned),
     .method = on_method,
     .connection_opened = on_opened,
     .connection_closed = on_closed,

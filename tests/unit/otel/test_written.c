@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "otel/limits.h"
+#include "otel/prepared.h"
 #include "sdk_fixture.h"
 
 /* ---- an encoder ---- */
@@ -269,6 +270,93 @@ static void test_a_key_twice_in_an_event_is_there_once(void **state) {
     assert_sent(*state, &span, "work{}[e:x=3;-]");
 }
 
+/* ---- what was prepared ---- */
+
+static const struct otel_attribute method[] = {
+    {{(const uint8_t *)"m", 1}, {.type = OTEL_TEXT, .text = {(const uint8_t *)"Get", 3}}},
+    {{(const uint8_t *)"s", 1}, {.type = OTEL_TEXT, .text = {(const uint8_t *)"system", 6}}},
+};
+static const struct otel_attribute ends[] = {
+    {{(const uint8_t *)"address", 7}, {.type = OTEL_TEXT, .text = {(const uint8_t *)"::1", 3}}},
+    {{(const uint8_t *)"port", 4}, {.type = OTEL_INTEGER, .integer = 80}},
+};
+
+/* With `method` and `second`, both prepared, and the one attribute `own`. */
+static void start_prepared(struct fixture *fixture, const struct otel_attribute *second, size_t n,
+                           struct otel_span *span) {
+    const struct otel_attribute own = otel_attribute("own", otel_integer(1));
+    struct otel_prepared *one = otel_prepared_new(fixture->tracer, method, ARRAY_LEN(method));
+    struct otel_prepared *other = otel_prepared_new(fixture->tracer, second, n);
+    const struct otel_prepared *const prepared[] = {one, other};
+    const struct otel_span_options options = {.name = bytes_str("work"),
+                                              .parent = &otel_context_none,
+                                              .prepared = prepared,
+                                              .n_prepared = ARRAY_LEN(prepared),
+                                              .attributes = &own,
+                                              .n_attributes = 1};
+    otel_span_start(fixture->tracer, &options, span);
+    otel_prepared_free(one);
+    otel_prepared_free(other);
+}
+
+static void test_what_was_prepared_is_written_as_if_it_were_said(void **state) {
+    struct otel_span span;
+    start_prepared(*state, ends, ARRAY_LEN(ends), &span);
+    otel_span_set(&span, "port", otel_str("a longer one"));
+    otel_span_set(&span, "m", otel_str("Put"));
+    assert_sent(*state, &span, "work{m=Put;s=system;address=::1;port=a longer one;own=1;}");
+}
+
+static void test_a_key_that_was_prepared_twice_is_there_once(void **state) {
+    const struct otel_attribute again[] = {otel_attribute("new", otel_integer(2)),
+                                           otel_attribute("s", otel_str("other"))};
+    struct otel_span span;
+    start_prepared(*state, again, ARRAY_LEN(again), &span);
+    assert_sent(*state, &span, "work{m=Get;s=other;new=2;own=1;}");
+}
+
+static void test_limits_hold_for_what_was_prepared(void **state) {
+    static const struct {
+        size_t n, length;
+        const char *wanted;
+    } cases[] = {{3, SIZE_MAX, "work{m=Get;s=system;address=::1;--}"},
+                 {1, SIZE_MAX, "work{m=Get;----}"},
+                 {128, 3, "work{m=Get;s=sys;address=::1;port=80;own=1;}"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture fixture;
+        struct otel_span span;
+        open_with(&fixture, (struct otel_limit_settings){cases[i].n, cases[i].length, 9, 9, 9, 9});
+        start_prepared(&fixture, ends, ARRAY_LEN(ends), &span);
+        assert_sent(&fixture, &span, cases[i].wanted);
+        fixture_close(&fixture);
+    }
+}
+
+static void test_what_is_too_large_to_be_prepared_is_written_whole(void **state) {
+    static char text[OTEL_MAX_PREPARED_BYTES];
+    const struct otel_attribute large =
+        otel_attribute("l", otel_text(bytes_of(text, sizeof(text))));
+    struct otel_span span;
+    memset(text, 'x', sizeof(text));
+    start_prepared(*state, &large, 1, &span);
+    otel_span_end(&span, 0);
+    assert_int_equal(sent(*state, OTEL_TRACES).len,
+                     strlen("work{m=Get;s=system;l=;own=1;}") + sizeof(text));
+}
+
+static void test_each_allocation_of_a_prepared_one_may_fail(void **state) {
+    struct fixture *fixture = *state;
+    struct otel_prepared *prepared = NULL;
+    for (size_t n = 1; !prepared; n++) {
+        fail_alloc_at(n);
+        prepared = otel_prepared_new(fixture->tracer, ends, ARRAY_LEN(ends));
+        assert_int_equal(prepared != NULL, fail_alloc_count() < n);
+        fail_alloc_off();
+    }
+    otel_prepared_free(prepared);
+}
+
 /* ---- no room ---- */
 
 static size_t n_lost(struct fixture *fixture) {
@@ -420,6 +508,11 @@ int main(void) {
         ENCODED(test_what_is_over_a_limit_is_counted),
         ENCODED(test_texts_are_cut_at_their_limit_wherever_they_are),
         ENCODED(test_a_key_twice_in_an_event_is_there_once),
+        ENCODED(test_what_was_prepared_is_written_as_if_it_were_said),
+        ENCODED(test_a_key_that_was_prepared_twice_is_there_once),
+        ENCODED(test_limits_hold_for_what_was_prepared),
+        ENCODED(test_what_is_too_large_to_be_prepared_is_written_whole),
+        ENCODED(test_each_allocation_of_a_prepared_one_may_fail),
         ENCODED(test_a_span_that_cannot_be_written_is_counted_and_takes_no_place),
         ENCODED(test_what_cannot_be_written_is_dropped_and_the_span_is_not),
         ENCODED(test_each_allocation_may_fail),

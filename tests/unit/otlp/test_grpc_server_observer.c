@@ -79,11 +79,11 @@ static void test_a_calls_span_follows_the_conventions(void **state) {
     server_expect(*state, server_call(*state, "/test.Probe/Echo", bytes_str("20.5")), GRPC_OK);
     assert_string_equal(observed_spans(&observed),
                         "SERVER test.Probe/Echo UNSET ''\n"
-                        "  rpc.system.name=grpc\n"
                         "  rpc.method=test.Probe/Echo\n"
-                        "  server.address=localhost\n"
+                        "  rpc.system.name=grpc\n"
                         "  network.peer.address=127.0.0.1\n"
                         "  network.peer.port=PORT\n"
+                        "  server.address=localhost\n"
                         "  rpc.status_code=OK\n"
                         "  @Inbound message sequence-number=0 message-size=4\n"
                         "  @Outbound message sequence-number=0 message-size=4\n");
@@ -136,9 +136,9 @@ static void test_an_unknown_method_is_an_error_under_a_common_name(void **state)
     call_with(*state, "/test.Probe/Nothing", (struct h2_field){0});
     const char *spans = observed_spans(&observed);
     assert_has(spans, "SERVER grpc ERROR 'UNIMPLEMENTED, unknown method /test.Probe/Nothing'\n"
-                      "  rpc.system.name=grpc\n  rpc.method=_OTHER\n"
-                      "  rpc.method_original=test.Probe/Nothing\n");
-    assert_has(spans, "  rpc.status_code=UNIMPLEMENTED\n  error.type=UNIMPLEMENTED\n");
+                      "  rpc.method=_OTHER\n  rpc.system.name=grpc\n");
+    assert_has(spans, "  rpc.method_original=test.Probe/Nothing\n"
+                      "  rpc.status_code=UNIMPLEMENTED\n  error.type=UNIMPLEMENTED\n");
     const char *metrics = observed_metrics(&observed);
     assert_has(metrics, "grpc.server.call.started{grpc.method=other} 1\n");
     assert_has(metrics, "grpc.server.call.duration{grpc.method=other,grpc.status=UNIMPLEMENTED} "
@@ -187,12 +187,8 @@ static void test_a_cancelled_call_has_its_span(void **state) {
     assert_has(spans, "  rpc.status_code=CANCELLED\n");
 }
 
-static void test_a_long_authority_is_left_out(void **state) {
-    struct server_fixture *fixture = *state;
+static void call_authority(struct server_fixture *fixture, const char *authority) {
     struct h2_field fields[RAW_N_FIELDS];
-    char authority[300];
-    memset(authority, 'a', sizeof(authority) - 1);
-    authority[sizeof(authority) - 1] = '\0';
     struct raw_call *call = server_new_call(fixture);
     raw_fields(fields, "/test.Probe/Echo");
     fields[RAW_AUTHORITY].value = bytes_str(authority);
@@ -200,7 +196,26 @@ static void test_a_long_authority_is_left_out(void **state) {
     raw_send_message(call, false, bytes_str("x"));
     raw_end(call);
     server_expect(fixture, call, GRPC_OK);
+}
+
+static void test_a_long_authority_is_left_out(void **state) {
+    char authority[300];
+    memset(authority, 'a', sizeof(authority) - 1);
+    authority[sizeof(authority) - 1] = '\0';
+    call_authority(*state, authority);
     assert_null(strstr(observed_spans(&observed), "server.address"));
+}
+
+static void test_each_call_of_a_connection_has_its_own_authority(void **state) {
+    static const char *const authorities[] = {"one", "other:81", "one"};
+    for (size_t i = 0; i < ARRAY_LEN(authorities); i++)
+        call_authority(*state, authorities[i]);
+    const char *spans = observed_spans(&observed);
+    const char *first = strstr(spans, "  server.address=one\n");
+    assert_non_null(first);
+    assert_has(first, "  server.address=other\n");
+    assert_has(strstr(first, "other"), "  server.port=PORT\n");
+    assert_has(strstr(first, "port=PORT"), "  server.address=one\n");
 }
 
 /* ---- the context ---- */
@@ -330,6 +345,7 @@ int main(void) {
         TEST(test_a_stream_is_one_span_with_its_first_messages),
         TEST(test_a_cancelled_call_has_its_span),
         TEST(test_a_long_authority_is_left_out),
+        TEST(test_each_call_of_a_connection_has_its_own_authority),
         TEST(test_handlers_run_in_the_calls_context),
         TEST(test_a_span_can_be_linked_to_after_its_call),
         TEST(test_metrics_follow_a66_and_the_conventions),
