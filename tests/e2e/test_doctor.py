@@ -452,6 +452,23 @@ def test_wrong_options_are_no_checks():
         assert (done.returncode, done.stdout) == (2, ""), done
 
 
+def test_it_ends_quietly_when_nobody_reads_on():
+    with subprocess.Popen([program.BIN, "doctor", "--server", "none", "--data", "none"], text=True,
+                          restore_signals=False,  # so it is told that the pipe is closed
+                          env=program.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait(program.PATIENCE_S) == 1
+        assert process.stderr.read() == ""
+
+
+def test_what_cannot_be_written_is_told():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program.BIN, "doctor", "--server", "none"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False, env=program.environment(), timeout=program.PATIENCE_S)
+    assert done.returncode == 1
+    assert done.stderr.startswith("thermograph: doctor: cannot write: ")
+
+
 def test_people_get_a_table_and_a_sum():
     done = program.run("doctor", "--server", "none", "--data", "none")
     lines = done.stdout.splitlines()
