@@ -722,6 +722,14 @@ def test_without_a_server_each_verb_fails_with_words(free_port, certs, verb):
     assert "is the server running there?" in done.stderr
 
 
+@pytest.mark.parametrize("readings", ["", "kitchen,1\n" * 6])
+def test_stream_without_a_server_has_sent_nothing(free_port, readings):
+    done = run("stream", "--server", f"127.0.0.1:{free_port}", "--plaintext", stdin=readings)
+    assert "UNAVAILABLE" in failed(done)
+    assert "nothing was sent: there has been no connection" in done.stderr
+    assert "not known" not in done.stderr
+
+
 @pytest.mark.parametrize("change, words", [
     (["--ca", "/etc/ssl/certs/ca-certificates.crt"], "--ca"),
     (["--plaintext"], "--plaintext"),
