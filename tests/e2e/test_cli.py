@@ -722,6 +722,34 @@ def test_without_a_server_each_verb_fails_with_words(free_port, certs, verb):
     assert "is the server running there?" in done.stderr
 
 
+AT_ONCE = ["--min-delay", "0s", "--max-delay", "1ms", "--plaintext"]
+
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "server-stream", "chat"])
+def test_a_simulator_that_never_had_a_server_has_not_lost_it_and_does_not_hurry(free_port, start_program, kind):
+    sensor = start_program("simulate", "--kind", kind, *AT_ONCE, "--log-level", "debug",
+                           "--server", f"127.0.0.1:{free_port}", variables={"OTEL_TRACES_EXPORTER": "console"})
+    sensor.wait_for(r"^no server yet: UNAVAILABLE: .*\(is the server running there\?.*\); trying again$")
+    sensor.wait_for("next attempt in", count=2)  # the second comes a second after the first
+    assert sensor.stop(signal.SIGINT) == OK
+    assert "lost" not in sensor.said()
+    assert 1 <= sensor.said().count("UNAVAILABLE") <= 40, sensor.said()
+
+
+def test_a_simulator_says_when_the_server_comes_and_when_it_goes(start, start_program):
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server can take it too
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        sensor = start_program("simulate", *AT_ONCE, "--server", address)
+        sensor.wait_for("^no server yet: ")
+        server = start("--listen", address, plaintext=True)
+        sensor.wait_for("^the server is there$")
+        server.kill()
+        sensor.wait_for("^lost the server: UNAVAILABLE: ")
+        assert sensor.stop(signal.SIGINT) == OK
+
+
 @pytest.mark.parametrize("readings", ["", "kitchen,1\n" * 6])
 def test_stream_without_a_server_has_sent_nothing(free_port, readings):
     done = run("stream", "--server", f"127.0.0.1:{free_port}", "--plaintext", stdin=readings)
