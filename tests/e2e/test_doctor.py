@@ -99,6 +99,14 @@ def test_a_dead_endpoint_is_told_with_what_to_do(protocol):
         check(checks, each, "failed", "did not arrive at http://127.0.0.1:1", "is a Collector listening there?")
 
 
+@both
+def test_the_variable_of_one_signal_is_named_where_it_counts(protocol):
+    checks = telemetry(NOTHING_LISTENS, protocol, expect=1,
+                       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://127.0.0.1:2")
+    check(checks, "telemetry.traces", "failed", "? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says where")
+    check(checks, "telemetry.logs", "failed", "? OTEL_EXPORTER_OTLP_ENDPOINT says where")
+
+
 def test_an_endpoint_with_a_password_is_shown_without_it():
     checks = telemetry(f"http://me:{SECRET}@127.0.0.1:1", "http/protobuf", expect=1)
     check(checks, "telemetry.traces", "failed", "http://127.0.0.1:1/v1/traces")
