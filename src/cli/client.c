@@ -53,6 +53,7 @@ const char *client_hint(const struct client *client, enum grpc_status status, co
         .has_token = options_given(client->options, OPTION_TOKEN) ||
                      options_given(client->options, OPTION_TOKEN_FILE),
         .has_certificate = options_given(client->options, OPTION_CLIENT_CERT),
+        .plaintext_from = client->options->values[OPTION_PLAINTEXT].source,
     };
     struct err_text unused;
     int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);

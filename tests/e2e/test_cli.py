@@ -770,6 +770,11 @@ def test_a_wrong_way_to_connect_is_explained(server, change, words):
     assert words in failed(done)
 
 
+def test_a_variable_that_is_wrong_about_tls_is_named(server):
+    done = run("sensors", "--server", server.address, variables={"THERMOGRAPH_PLAINTEXT": "true"})
+    assert "then leave THERMOGRAPH_PLAINTEXT out" in failed(done)
+
+
 def test_a_server_by_another_name_is_refused(server):
     done = run("health", "--server", f"127.0.0.2:{server.port}", "--ca", server.ca, "--timeout", "20s")
     assert failed(done)
