@@ -220,13 +220,23 @@ def test_a_file_is_no_directory(tmp_path):
     assert f"{file} is no directory" in done.stderr
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
-def test_a_directory_without_a_store_is_refused(directory, make):
+@pytest.mark.parametrize("make, words", [
+    (lambda path: None, "cannot be read: No such file or directory"),
+    (lambda path: path.mkdir(), "is no data directory of Thermograph, there is no store.sqlite in it: give the"),
+], ids=["nothing", "empty"])
+def test_a_directory_without_a_store_is_refused(directory, make, words):
     make(directory)
     done = run("check", directory)
     assert (done.returncode, done.stdout) == (FAILED, "")
-    assert "No such file or directory" in done.stderr
+    assert f"{directory} {words}" in done.stderr
     assert not directory.exists() or not list(directory.iterdir())
+
+
+def test_a_directory_whose_store_has_been_taken_away_is_still_ours(stopped):
+    (stopped / "store.sqlite").unlink()
+    done = run("check", stopped)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert "store.sqlite cannot be checked: No such file or directory" in done.stderr
 
 
 def test_on_a_terminal_there_is_a_bar(stopped):
