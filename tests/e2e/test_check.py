@@ -275,6 +275,16 @@ def test_a_server_says_how_many_readings_it_does_not_check(full, stopped, start)
     assert check(*server.access(full.token))[2]["unchecked_readings"] == 2
 
 
+def test_a_young_server_has_nothing_to_check_yet(start, directory):
+    server = start(data=directory)
+    assert "nothing is wrong: 0 sensors" in server.call("check").stdout
+    assert server.call("send", "attic", "1.5").returncode == OK
+    done = server.call("check")
+    assert (done.returncode, done.stdout) == (OK, "nothing to check yet: the only reading is still in the journal\n")
+    assert server.call("send", "cellar", "1.5").returncode == OK
+    assert server.call("check").stdout == "nothing to check yet: all 2 readings are still in the journal\n"
+
+
 def test_a_server_finds_a_damaged_chunk(full, stopped, start):
     chunk = damage_chunk(stopped)
     server = start(data=stopped)
