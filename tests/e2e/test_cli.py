@@ -147,6 +147,25 @@ def test_wrong_use_is_status_2_with_words(arguments, words):
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("arguments, name", [
+    (["send", "--tokn", "x", "y", "1"], "token"), (["send", "x", "1", "--tokn=y"], "token"),
+    (["serve", "--lissten", ":1"], "listen"), (["get", "x", "--newst"], "newest"), (["get", "--hepl"], "help"),
+], ids=lambda each: each and each[-1])
+def test_an_option_that_is_almost_right_is_suggested(arguments, name):
+    done = run(*arguments)
+    assert "unrecognized option" in done.stderr
+    assert failed(done, USAGE) == f"thermograph {arguments[0]}: did you mean '--{name}'?"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["send", "--nonsense", "x", "1"], ["send", "x", "1", "--token"], ["send", "x"], ["send", "x", "1", "y"],
+    ["send", "--tok", "x", "1"], ["send", "-x"]], ids=lambda arguments: arguments[-1])
+def test_what_is_wrong_in_another_way_has_no_suggestion(arguments):
+    done = run(*arguments)
+    assert failed(done, USAGE) == "information."
+    assert "did you mean" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [
     ["health", "--ca", "/nowhere"], ["health", "--client-cert", "/nowhere"],
     ["health", "--plaintext", "--token-file", "/nowhere"],
