@@ -48,11 +48,7 @@ static int check_directory(const struct options *options, struct check_report *r
         return EXIT_FAILED;
     }
     check_report_sum(report, &counts);
-    if (fflush(stdout)) {
-        say_failure(options, "cannot write: %s", strerror(errno));
-        return EXIT_FAILED;
-    }
-    return status_of(counts.n_findings);
+    return finish_output(options, status_of(counts.n_findings));
 }
 
 static int run_offline(const struct options *options) {

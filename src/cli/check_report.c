@@ -123,6 +123,20 @@ void check_report_finding(struct check_report *report, const struct check_findin
 
 /* ---- the sum ---- */
 
+/* A young server has sealed nothing: what a check of store.sqlite is about is not there. */
+static bool is_all_to_come(const struct check_counts *counts) {
+    return counts->n_unchecked && counts->n_findings == 0 && counts->n_sensors == 0 &&
+           counts->n_chunks == 0;
+}
+
+static void print_all_to_come(FILE *file, const struct check_counts *counts) {
+    if (counts->n_unchecked == 1)
+        fputs("nothing to check yet: the only reading is still in the journal\n", file);
+    else
+        fprintf(file, "nothing to check yet: all %llu readings are still in the journal\n",
+                (unsigned long long)counts->n_unchecked);
+}
+
 static void print_sum_line(FILE *file, const struct check_counts *counts) {
     if (counts->n_findings == 0)
         fputs("nothing is wrong", file);
@@ -161,8 +175,11 @@ static void print_sum_object(const struct check_counts *counts) {
 
 void check_report_sum(struct check_report *report, const struct check_counts *counts) {
     check_report_break_off(report);
+    FILE *file = report->format == OUTPUT_TABLE ? stdout : stderr;
     if (report->format == OUTPUT_JSON)
         print_sum_object(counts);
+    else if (is_all_to_come(counts))
+        print_all_to_come(file, counts);
     else
-        print_sum_line(report->format == OUTPUT_TABLE ? stdout : stderr, counts);
+        print_sum_line(file, counts);
 }

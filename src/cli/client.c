@@ -9,6 +9,7 @@
  */
 #include "cli/client.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ const char *client_hint(const struct client *client, enum grpc_status status, co
         .has_token = options_given(client->options, OPTION_TOKEN) ||
                      options_given(client->options, OPTION_TOKEN_FILE),
         .has_certificate = options_given(client->options, OPTION_CLIENT_CERT),
+        .plaintext_from = client->options->values[OPTION_PLAINTEXT].source,
     };
     struct err_text unused;
     int r = options_flag(client->options, OPTION_PLAINTEXT, &situation.is_plaintext, &unused);
@@ -69,12 +71,19 @@ void client_fail(struct client *client, enum grpc_status status, const char *tex
     client_finish(client, EXIT_FAILED);
 }
 
+/* stdio keeps that a write has failed, and not why. */
+static int why_output_failed(void) {
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    bool is_seen = poll(&output, 1, 0) == 1;
+    return is_seen && (output.revents & (POLLERR | POLLHUP)) ? -EPIPE : -EIO;
+}
+
 /* What has failed since the start counts, also when a later write went well. 0 or a negated errno.
  */
 static int flush_output(void) {
     if (fflush(stdout))
         return -errno;
-    return ferror(stdout) ? -EIO : 0;
+    return ferror(stdout) ? why_output_failed() : 0;
 }
 
 static void say_unwritten(const struct options *options, int r) {

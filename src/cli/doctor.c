@@ -12,16 +12,14 @@
 
 #include "cli/doctor_checks.h"
 #include "cli/doctor_server.h"
+#include "cli/serve_settings.h"
 #include "cli/verb.h"
-
-static const enum option_id file_options[] = {OPTION_CERT, OPTION_KEY,    OPTION_TOKENS,
-                                              OPTION_DATA, OPTION_LISTEN, OPTION_ADMIN};
 
 static bool is_server_wanted(const struct options *options) {
     if (options_given(options, OPTION_SERVER))
         return strcmp(options_text(options, OPTION_SERVER), "none") != 0;
-    for (size_t i = 0; i < ARRAY_LEN(file_options); i++)
-        if (options_given(options, file_options[i]))
+    for (size_t i = 0; i < SERVE_N_OPTIONS; i++)
+        if (options_given(options, serve_options[i]))
             return false;
     return true;
 }
@@ -76,16 +74,16 @@ const struct verb verb_doctor = {
     .more = "Telemetry: one span, one metric and one log record are sent to where the OTEL_* "
             "variables want them sent, as service thermograph-doctor, and what was answered is "
             "said. The server: connection, certificate, health, token, store and clock; it is "
-            "called when --server names it (none: it is not), or when no option is about files "
-            "and ports. Files and ports, which are looked at as `thermograph serve' would use them "
-            "and not changed: those that an option names. Whether stored readings are sound is "
-            "for `thermograph check' to say.\n\n"
+            "called when --server names it (none: it is not), or when nothing is told that "
+            "`thermograph serve' would be. Files and ports, which are looked at as that would use "
+            "them and not changed: those that an option names; and a configuration file, as a "
+            "whole. Whether stored readings are sound is for `thermograph check' to say.\n\n"
             "Examples:\n"
             "  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 thermograph doctor --server none\n"
             "  thermograph doctor --ca certs/ca.crt --token-file gateway.token\n"
             "  thermograph doctor --config /etc/thermograph/thermograph.yaml --output json\n",
-    .options = file_options,
-    .n_options = ARRAY_LEN(file_options),
+    .options = serve_options,
+    .n_options = SERVE_N_OPTIONS,
     .calls_a_server = true,
     .prints_records = true,
     .run = run,

@@ -38,6 +38,32 @@ int doctor_files_check_options(const struct options *options, struct err_text *w
     return r ? r : serve_settings_read_admin(options, &settings, why);
 }
 
+/* ---- the configuration file ---- */
+
+/* One for clients alone says nothing of a server. */
+static bool is_of_server(const struct options *options) {
+    for (size_t i = 0; i < SERVE_N_OPTIONS; i++)
+        if (options->values[serve_options[i]].source == SOURCE_FILE)
+            return true;
+    return false;
+}
+
+static void check_config(struct doctor_report *report, const struct options *options) {
+    const char *file = options_text(options, OPTION_CONFIG);
+    struct serve_settings settings;
+    struct err_text why;
+    doctor_report_check(report, "files.config");
+    if (!file)
+        doctor_report_say(report, DOCTOR_NOT_CHECKED, "--config names a server's file");
+    else if (!is_of_server(options))
+        doctor_report_say(report, DOCTOR_NOT_CHECKED, "%s holds no option of `thermograph serve'",
+                          file);
+    else if (serve_settings_read(options, &settings, &why))
+        doctor_report_say(report, DOCTOR_FAILED, "`thermograph serve' refuses it: %s", why.text);
+    else
+        doctor_report_say(report, DOCTOR_OK, "`thermograph serve' takes all that %s says", file);
+}
+
 /* ---- the certificate ---- */
 
 void doctor_certificate(struct doctor_report *report, const struct net_certificate *certificate) {
@@ -244,6 +270,7 @@ void doctor_files(struct doctor_report *report, const struct options *options) {
     const char *tokens = options_text(options, OPTION_TOKENS);
     const char *data = options_text(options, OPTION_DATA);
     bool is_served = false;
+    check_config(report, options);
     if (options_given(options, OPTION_CERT))
         check_certificate(report, options);
     else

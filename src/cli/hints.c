@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+static const char *const leave_plaintext_out[] = {
+    [SOURCE_NONE] = "does it serve with TLS? then leave --plaintext out",
+    [SOURCE_FILE] = "does it serve with TLS? then leave plaintext out of the configuration file",
+    [SOURCE_ENVIRONMENT] = "does it serve with TLS? then leave THERMOGRAPH_PLAINTEXT out",
+    [SOURCE_COMMAND_LINE] = "does it serve with TLS? then leave --plaintext out",
+};
+
 static const char *hint_for_connection(const char *text, struct hint_situation situation) {
     if (strstr(text, "refused"))
         return "is the server running there? --server names another";
@@ -16,7 +23,7 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
     /* With "port" it is about the way there: no such name, no route. */
     bool is_strange = strstr(text, "cannot connect") && !strstr(text, " port ");
     if (situation.is_plaintext && is_strange)
-        return "does it serve with TLS? then leave --plaintext out";
+        return leave_plaintext_out[situation.plaintext_from];
     /* Some ask for a certificate only after the handshake, and do not always say that it is that.
      */
     bool is_cut = strstr(text, "closed at once") || strstr(text, "the connection broke");

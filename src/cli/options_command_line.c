@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/help.h"
+#include "cli/nearest.h"
 #include "cli/verb.h"
 
 enum {
@@ -24,6 +25,7 @@ enum {
     HIDDEN_MINUS = '\x01',
     MAX_DOC = 400,
     MAX_HEADING = 40,
+    MAX_NAME = 64,               /* longer than any option's */
     MAX_ENTRIES = N_OPTIONS + 8, /* with headings */
 };
 
@@ -96,11 +98,43 @@ static enum option_id id_of_key(int key) {
     return (enum option_id)id;
 }
 
+/* nearest_name() hands nothing through to it. */
+static const struct command_line *line_of_names;
+
+static const char *entry_name(size_t i) {
+    const char *name = line_of_names->entries[i].name;
+    return name ? name : ""; /* of a heading */
+}
+
+/* So it is none that is unknown: it lacks its argument, or there are several. */
+static bool begins_an_entry(const char *text) {
+    for (size_t i = 0; i < line_of_names->n_entries; i++)
+        if (strncmp(entry_name(i), text, strlen(text)) == 0)
+            return true;
+    return false;
+}
+
+/* Getopt has said what is wrong with the word that was read last, if that is an option; what may
+ * have been meant instead is for us to say. */
+static void suggest_option(const struct argp_state *state) {
+    const char *word = state->next > 0 ? state->argv[state->next - 1] : "";
+    char name[MAX_NAME];
+    if (strncmp(word, "--", 2) != 0)
+        return;
+    line_of_names = state->input;
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    const char *near = nearest_name(name, entry_name, line_of_names->n_entries);
+    if (near && *near && !begins_an_entry(name))
+        fprintf(stderr, "%s: did you mean '--%s'?\n", state->name, near);
+}
+
 static error_t take_argument(struct argp_state *state, char *argument) {
     const struct command_line *line = state->input;
     struct options *options = line->options;
-    if (options->n_arguments == options->verb->max_arguments)
+    if (options->n_arguments == options->verb->max_arguments) {
         argp_error(state, "there is an argument too many: '%s'", show_minus(argument));
+        return EINVAL;
+    }
     options->arguments[options->n_arguments++] = show_minus(argument);
     return 0;
 }
@@ -127,8 +161,12 @@ static error_t take_key(int key, char *argument, struct argp_state *state) {
         print_help(state);
     if (key == KEY_USAGE)
         print_usage(state);
-    if (key == ARGP_KEY_END && options->n_arguments < options->verb->min_arguments)
+    if (key == ARGP_KEY_ERROR)
+        suggest_option(state);
+    if (key == ARGP_KEY_END && options->n_arguments < options->verb->min_arguments) {
         argp_error(state, "this takes: %s", options->verb->arguments);
+        return EINVAL;
+    }
     enum option_id id = id_of_key(key);
     if (id == N_OPTIONS)
         return ARGP_ERR_UNKNOWN;
@@ -154,9 +192,11 @@ static int read_command_line(struct options *options, int argc, char **argv) {
     for (int i = 1; i < argc; i++)
         hide_minus(argv[i]);
     argv[0] = name;
-    argp_err_exit_status = EXIT_USAGE;
     setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* its note below the options is noise here */
-    return argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, line) ? -ENOMEM : 0;
+    error_t error = argp_parse(&argp, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT, NULL, line);
+    if (error && error != ENOMEM)
+        exit(EXIT_USAGE); /* it has been said why */
+    return error ? -ENOMEM : 0;
 }
 
 /* Mostly a variable of a script that is not set. 0, or -EINVAL with words. */

@@ -511,16 +511,6 @@ static int run(const struct options *options) {
     return r ? EXIT_FAILED : EXIT_OK;
 }
 
-static const enum option_id serve_options[] = {
-    OPTION_LISTEN,       OPTION_CERT,
-    OPTION_KEY,          OPTION_TOKENS,
-    OPTION_DATA,         OPTION_WORKERS,
-    OPTION_MEMORY_LIMIT, OPTION_JOURNAL_LIMIT,
-    OPTION_MAX_FUTURE,   OPTION_DRAIN_TIMEOUT,
-    OPTION_ALLOW_ANYONE, OPTION_ALLOW_PLAINTEXT,
-    OPTION_ADMIN,        OPTION_METRICS_SENSORS,
-};
-
 const struct verb verb_serve = {
     .name = "serve",
     .arguments = "",
@@ -535,6 +525,6 @@ const struct verb verb_serve = {
             "  thermograph serve --listen :50051 --listen [::1]:50052 --config serve.yaml\n"
             "  thermograph serve --data none --allow-anyone    (to try it, on this machine only)\n",
     .options = serve_options,
-    .n_options = ARRAY_LEN(serve_options),
+    .n_options = SERVE_N_OPTIONS,
     .run = run,
 };

@@ -18,6 +18,16 @@
 /* A time further ahead is no clock that is wrong but an option that is. */
 #define MAX_FUTURE_LIMIT_S (100 * 366 * UINT64_C(86400))
 
+const enum option_id serve_options[SERVE_N_OPTIONS] = {
+    OPTION_LISTEN,       OPTION_CERT,
+    OPTION_KEY,          OPTION_TOKENS,
+    OPTION_DATA,         OPTION_WORKERS,
+    OPTION_MEMORY_LIMIT, OPTION_JOURNAL_LIMIT,
+    OPTION_MAX_FUTURE,   OPTION_DRAIN_TIMEOUT,
+    OPTION_ALLOW_ANYONE, OPTION_ALLOW_PLAINTEXT,
+    OPTION_ADMIN,        OPTION_METRICS_SENSORS,
+};
+
 /* The next of a list's values; false at the end. */
 static bool take_item(const char **at, struct err_text *item) {
     *at += strspn(*at, ", ");

@@ -12,6 +12,10 @@
 /* More threads than this are a typing error. */
 #define SERVE_MAX_WORKERS 1024
 
+/* All that it can be told, in the order of the help. */
+#define SERVE_N_OPTIONS 14
+extern const enum option_id serve_options[SERVE_N_OPTIONS];
+
 struct serve_settings {
     struct net_address addresses[SERVE_MAX_ADDRESSES];
     size_t n_addresses;

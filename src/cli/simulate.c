@@ -10,6 +10,10 @@
 #include "cli/verb.h"
 #include "proto/message.h"
 
+/* A call that fails because there is no connection fails at once. The channel has a back-off for
+ * its attempts to connect; this is for the calls, each of which is counted and traced. */
+#define LOST_PAUSE_NS (1 * NS_PER_S)
+
 typedef void (*simulate_fn)(struct simulator *simulator);
 
 static const simulate_fn acts[] = {
@@ -17,6 +21,14 @@ static const simulate_fn acts[] = {
     [SIMULATE_CLIENT_STREAM] = simulate_client_stream,
     [SIMULATE_SERVER_STREAM] = simulate_server_stream,
     [SIMULATE_CHAT] = simulate_chat,
+};
+
+static const struct {
+    const char *begin, *end;
+} trouble_words[] = {
+    [TROUBLE_ABSENT] = {"no server yet", "the server is there"},
+    [TROUBLE_LOST] = {"lost the server", "the server is back"},
+    [TROUBLE_REFUSED] = {"the server refused", "the server takes calls again"},
 };
 
 bool simulator_is_done(const struct simulator *simulator) {
@@ -29,6 +41,10 @@ static void on_pause_over(uv_timer_t *pause) {
     acts[simulator->settings.kind](simulator);
 }
 
+static bool is_unreachable(const struct simulator *simulator) {
+    return simulator->trouble == TROUBLE_ABSENT || simulator->trouble == TROUBLE_LOST;
+}
+
 void simulator_rest(struct simulator *simulator) {
     const struct simulate_settings *settings = &simulator->settings;
     if (simulator->client.is_finished)
@@ -39,27 +55,36 @@ void simulator_rest(struct simulator *simulator) {
     }
     uint64_t spread_ns = settings->max_delay_ns - settings->min_delay_ns;
     uint64_t extra_ns = (uint64_t)((double)spread_ns * random_unit(&simulator->random));
-    uv_timer_start(&simulator->pause, on_pause_over,
-                   (settings->min_delay_ns + extra_ns) / NS_PER_MS, 0);
+    uint64_t pause_ns = settings->min_delay_ns + extra_ns;
+    if (is_unreachable(simulator) && pause_ns < LOST_PAUSE_NS)
+        pause_ns = LOST_PAUSE_NS;
+    uv_timer_start(&simulator->pause, on_pause_over, pause_ns / NS_PER_MS, 0);
 }
 
 void simulator_succeeded(struct simulator *simulator) {
-    if (simulator->trouble == TROUBLE_LOST)
-        fputs("the server is back\n", stderr);
-    if (simulator->trouble == TROUBLE_REFUSED)
-        fputs("the server takes calls again\n", stderr);
+    if (simulator->trouble != TROUBLE_NONE)
+        fprintf(stderr, "%s\n", trouble_words[simulator->trouble].end);
     simulator->trouble = TROUBLE_NONE;
 }
 
-static enum simulate_trouble trouble_of(enum grpc_status status) {
-    bool is_answer = status == GRPC_RESOURCE_EXHAUSTED || status == GRPC_ABORTED;
-    return is_answer ? TROUBLE_REFUSED : TROUBLE_LOST;
+static enum simulate_trouble trouble_of(const struct simulator *simulator,
+                                        enum grpc_status status) {
+    if (status == GRPC_RESOURCE_EXHAUSTED || status == GRPC_ABORTED)
+        return TROUBLE_REFUSED;
+    return grpc_channel_was_ready(simulator->client.channel) ? TROUBLE_LOST : TROUBLE_ABSENT;
 }
 
 /* What may well go better the next time. */
 static bool is_worth_trying_again(enum grpc_status status) {
     return status == GRPC_UNAVAILABLE || status == GRPC_DEADLINE_EXCEEDED ||
            status == GRPC_CANCELLED || status == GRPC_RESOURCE_EXHAUSTED || status == GRPC_ABORTED;
+}
+
+static void say_trouble(const struct simulator *simulator, enum grpc_status status,
+                        const char *text) {
+    const char *hint = client_hint(&simulator->client, status, text);
+    fprintf(stderr, "%s: %s: %s%s%s%s; trying again\n", trouble_words[simulator->trouble].begin,
+            grpc_status_name(status), text, hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
 }
 
 void simulator_failed(struct simulator *simulator, enum grpc_status status, const char *text) {
@@ -69,12 +94,10 @@ void simulator_failed(struct simulator *simulator, enum grpc_status status, cons
         client_fail(&simulator->client, status, text);
         return;
     }
-    enum simulate_trouble trouble = trouble_of(status);
-    if (trouble != simulator->trouble)
-        fprintf(stderr, "%s: %s: %s; trying again\n",
-                trouble == TROUBLE_LOST ? "lost the server" : "the server refused",
-                grpc_status_name(status), text);
-    simulator->trouble = trouble;
+    enum simulate_trouble before = simulator->trouble;
+    simulator->trouble = trouble_of(simulator, status);
+    if (simulator->trouble != before)
+        say_trouble(simulator, status, text);
     simulator_rest(simulator);
 }
 

@@ -9,6 +9,7 @@
 /* What keeps the simulator from going on, which is said once. */
 enum simulate_trouble {
     TROUBLE_NONE,
+    TROUBLE_ABSENT,  /* there has never been a connection */
     TROUBLE_LOST,    /* the server cannot be reached or does not answer */
     TROUBLE_REFUSED, /* it answers, and takes nothing now */
 };

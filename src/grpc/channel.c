@@ -165,6 +165,7 @@ static void channel_enter(struct grpc_channel *channel) {
         return;
     case CHANNEL_READY:
         channel->n_failed = 0;
+        channel->was_ready = true;
         channel_open_waiting(channel);
         return;
     case CHANNEL_BACKING_OFF:
@@ -370,6 +371,10 @@ void grpc_channel_reset_backoff(struct grpc_channel *channel) {
         return;
     channel->n_failed = 0;
     channel_move(channel, EVENT_BACKOFF_OVER);
+}
+
+bool grpc_channel_was_ready(const struct grpc_channel *channel) {
+    return channel->was_ready;
 }
 
 static void channel_free_when_all_closed(struct grpc_channel *channel) {

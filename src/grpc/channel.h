@@ -52,6 +52,9 @@ void grpc_channel_close(struct grpc_channel *channel);
  */
 void grpc_channel_reset_backoff(struct grpc_channel *channel);
 
+/* Whether there has ever been a connection: without one nothing of any call has been sent. */
+bool grpc_channel_was_ready(const struct grpc_channel *channel);
+
 struct grpc_client_ops {
     /* A message, borrowed. May be NULL. */
     void (*message)(struct grpc_client_call *call, struct bytes message);

@@ -33,6 +33,7 @@ struct grpc_channel {
 
     enum channel_state state;
     unsigned n_failed; /* attempts in a row */
+    bool was_ready;    /* at least once */
     struct random jitter;
     struct err_text last_error;
 

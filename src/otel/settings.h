@@ -40,7 +40,9 @@ struct otel_otlp_settings {
     enum otel_protocol protocol;
     bool is_protocol_named; /* by a variable; otherwise port 4317 means gRPC */
     char *endpoint;         /* a URL: of HTTP the signal's own, path included */
-    bool is_insecure;       /* gRPC without a scheme: plaintext */
+    /* Which variable has it, where it is one of this signal alone; a constant. NULL: that of all */
+    const char *own_endpoint_variable;
+    bool is_insecure; /* gRPC without a scheme: plaintext */
     bool has_gzip;
     uint64_t timeout_ns;
     char **headers; /* `n_headers` pairs: name, value, decoded */

@@ -49,6 +49,11 @@ struct level {
 };
 
 static const char *const infixes[OTEL_N_SIGNALS] = {"TRACES_", "METRICS_", "LOGS_"};
+static const char *const endpoint_variables[OTEL_N_SIGNALS] = {
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+};
 static const char *const paths[OTEL_N_SIGNALS] = {"v1/traces", "v1/metrics", "v1/logs"};
 
 static void read_named(variable_fn variable, const char *infix, const char *what,
@@ -329,6 +334,7 @@ static int settle(const struct how *how, enum otel_signal signal, struct otel_ot
     otlp->has_gzip = how->has_gzip;
     otlp->timeout_ns = how->timeout_ns;
     otlp->endpoint = make_url(how, signal);
+    otlp->own_endpoint_variable = how->is_endpoint_its_own ? endpoint_variables[signal] : NULL;
     if (!otlp->endpoint || copy_files(how, otlp))
         return -ENOMEM;
     return how->headers ? add_headers(otlp, how->headers) : 0;

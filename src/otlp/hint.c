@@ -15,8 +15,8 @@
 #include <strings.h>
 
 #define WANTS_HEADERS  "OTEL_EXPORTER_OTLP_HEADERS carries what the receiver wants to see"
-#define WANTS_RECEIVER "is a Collector listening there? OTEL_EXPORTER_OTLP_ENDPOINT says where"
-#define WANTS_NAME     "is the name right? OTEL_EXPORTER_OTLP_ENDPOINT has it"
+#define WANTS_RECEIVER "is a Collector listening there? $ says where" /* $: see put_hint() */
+#define WANTS_NAME     "is the name right? $ has it"
 #define WANTS_CA       "OTEL_EXPORTER_OTLP_CERTIFICATE names the file of the CA"
 #define WANTS_OWN_NAME "the endpoint's host has to be one of the certificate's names"
 #define WANTS_CLIENT \
@@ -154,9 +154,22 @@ static const char *hint_for(const struct otlp_failure *failure, const char *word
     return hint ? hint : hint_for_lateness(failure, words);
 }
 
-void otlp_hint_add(const struct otlp_failure *failure, struct err_text *words) {
+/* Behind the words; a `$` in it is the variable that the endpoint came from. */
+static void put_hint(const struct otel_otlp_settings *settings, const char *hint,
+                     struct err_text *words) {
     const struct err_text bare = *words;
-    const char *hint = hint_for(failure, bare.text);
-    if (hint)
+    const char *variable = settings->own_endpoint_variable;
+    const char *at = strchr(hint, '$');
+    if (!variable)
+        variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    if (at)
+        err_say(words, "%s (%.*s%s%s)", bare.text, (int)(at - hint), hint, variable, at + 1);
+    else
         err_say(words, "%s (%s)", bare.text, hint);
+}
+
+void otlp_hint_add(const struct otlp_failure *failure, struct err_text *words) {
+    const char *hint = hint_for(failure, words->text);
+    if (hint)
+        put_hint(failure->settings, hint, words);
 }

@@ -157,6 +157,13 @@ static int open_file(struct check *check, struct err_text *why) {
         check->sql.trouble.text[0] = '\0';
     if (r == 0 || (check->options.is_offline && (r == -EBADMSG || r == -EIO)))
         return 0;
+    if (r == -ENOENT && check->options.is_offline && check->lock_fd < 0) {
+        err_say(why,
+                "%s is no data directory of Thermograph, there is no store.sqlite in it: give the "
+                "one that `thermograph serve --data' has",
+                check->options.directory);
+        return r;
+    }
     err_say(why, "%s cannot be checked: %s", check->path, check->sql.trouble.text);
     return r;
 }

@@ -220,13 +220,23 @@ def test_a_file_is_no_directory(tmp_path):
     assert f"{file} is no directory" in done.stderr
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
-def test_a_directory_without_a_store_is_refused(directory, make):
+@pytest.mark.parametrize("make, words", [
+    (lambda path: None, "cannot be read: No such file or directory"),
+    (lambda path: path.mkdir(), "is no data directory of Thermograph, there is no store.sqlite in it: give the"),
+], ids=["nothing", "empty"])
+def test_a_directory_without_a_store_is_refused(directory, make, words):
     make(directory)
     done = run("check", directory)
     assert (done.returncode, done.stdout) == (FAILED, "")
-    assert "No such file or directory" in done.stderr
+    assert f"{directory} {words}" in done.stderr
     assert not directory.exists() or not list(directory.iterdir())
+
+
+def test_a_directory_whose_store_has_been_taken_away_is_still_ours(stopped):
+    (stopped / "store.sqlite").unlink()
+    done = run("check", stopped)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert "store.sqlite cannot be checked: No such file or directory" in done.stderr
 
 
 def test_on_a_terminal_there_is_a_bar(stopped):
@@ -263,6 +273,16 @@ def test_a_server_says_how_many_readings_it_does_not_check(full, stopped, start)
     assert re.search(r"; 2 readings that are in the journal or in memory were not checked$",
                      done.stdout.strip())
     assert check(*server.access(full.token))[2]["unchecked_readings"] == 2
+
+
+def test_a_young_server_has_nothing_to_check_yet(start, directory):
+    server = start(data=directory)
+    assert "nothing is wrong: 0 sensors" in server.call("check").stdout
+    assert server.call("send", "attic", "1.5").returncode == OK
+    done = server.call("check")
+    assert (done.returncode, done.stdout) == (OK, "nothing to check yet: the only reading is still in the journal\n")
+    assert server.call("send", "cellar", "1.5").returncode == OK
+    assert server.call("check").stdout == "nothing to check yet: all 2 readings are still in the journal\n"
 
 
 def test_a_server_finds_a_damaged_chunk(full, stopped, start):

@@ -147,6 +147,25 @@ def test_wrong_use_is_status_2_with_words(arguments, words):
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("arguments, name", [
+    (["send", "--tokn", "x", "y", "1"], "token"), (["send", "x", "1", "--tokn=y"], "token"),
+    (["serve", "--lissten", ":1"], "listen"), (["get", "x", "--newst"], "newest"), (["get", "--hepl"], "help"),
+], ids=lambda each: each and each[-1])
+def test_an_option_that_is_almost_right_is_suggested(arguments, name):
+    done = run(*arguments)
+    assert "unrecognized option" in done.stderr
+    assert failed(done, USAGE) == f"thermograph {arguments[0]}: did you mean '--{name}'?"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["send", "--nonsense", "x", "1"], ["send", "x", "1", "--token"], ["send", "x"], ["send", "x", "1", "y"],
+    ["send", "--tok", "x", "1"], ["send", "-x"]], ids=lambda arguments: arguments[-1])
+def test_what_is_wrong_in_another_way_has_no_suggestion(arguments):
+    done = run(*arguments)
+    assert failed(done, USAGE) == "information."
+    assert "did you mean" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [
     ["health", "--ca", "/nowhere"], ["health", "--client-cert", "/nowhere"],
     ["health", "--plaintext", "--token-file", "/nowhere"],
@@ -722,6 +741,42 @@ def test_without_a_server_each_verb_fails_with_words(free_port, certs, verb):
     assert "is the server running there?" in done.stderr
 
 
+AT_ONCE = ["--min-delay", "0s", "--max-delay", "1ms", "--plaintext"]
+
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "server-stream", "chat"])
+def test_a_simulator_that_never_had_a_server_has_not_lost_it_and_does_not_hurry(free_port, start_program, kind):
+    sensor = start_program("simulate", "--kind", kind, *AT_ONCE, "--log-level", "debug",
+                           "--server", f"127.0.0.1:{free_port}", variables={"OTEL_TRACES_EXPORTER": "console"})
+    sensor.wait_for(r"^no server yet: UNAVAILABLE: .*\(is the server running there\?.*\); trying again$")
+    sensor.wait_for("next attempt in", count=2)  # the second comes a second after the first
+    assert sensor.stop(signal.SIGINT) == OK
+    assert "lost" not in sensor.said()
+    assert 1 <= sensor.said().count("UNAVAILABLE") <= 40, sensor.said()
+
+
+def test_a_simulator_says_when_the_server_comes_and_when_it_goes(start, start_program):
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server can take it too
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        sensor = start_program("simulate", *AT_ONCE, "--server", address)
+        sensor.wait_for("^no server yet: ")
+        server = start("--listen", address, plaintext=True)
+        sensor.wait_for("^the server is there$")
+        server.kill()
+        sensor.wait_for("^lost the server: UNAVAILABLE: ")
+        assert sensor.stop(signal.SIGINT) == OK
+
+
+@pytest.mark.parametrize("readings", ["", "kitchen,1\n" * 6])
+def test_stream_without_a_server_has_sent_nothing(free_port, readings):
+    done = run("stream", "--server", f"127.0.0.1:{free_port}", "--plaintext", stdin=readings)
+    assert "UNAVAILABLE" in failed(done)
+    assert "nothing was sent: there has been no connection" in done.stderr
+    assert "not known" not in done.stderr
+
+
 @pytest.mark.parametrize("change, words", [
     (["--ca", "/etc/ssl/certs/ca-certificates.crt"], "--ca"),
     (["--plaintext"], "--plaintext"),
@@ -732,6 +787,11 @@ def test_a_wrong_way_to_connect_is_explained(server, change, words):
         pytest.skip("ca-certificates is not installed")
     done = run("send", "kitchen", "1", *server.access(), *change, "--timeout", "20s")
     assert words in failed(done)
+
+
+def test_a_variable_that_is_wrong_about_tls_is_named(server):
+    done = run("sensors", "--server", server.address, variables={"THERMOGRAPH_PLAINTEXT": "true"})
+    assert "then leave THERMOGRAPH_PLAINTEXT out" in failed(done)
 
 
 def test_a_server_by_another_name_is_refused(server):

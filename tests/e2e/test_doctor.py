@@ -99,6 +99,14 @@ def test_a_dead_endpoint_is_told_with_what_to_do(protocol):
         check(checks, each, "failed", "did not arrive at http://127.0.0.1:1", "is a Collector listening there?")
 
 
+@both
+def test_the_variable_of_one_signal_is_named_where_it_counts(protocol):
+    checks = telemetry(NOTHING_LISTENS, protocol, expect=1,
+                       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://127.0.0.1:2")
+    check(checks, "telemetry.traces", "failed", "? OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says where")
+    check(checks, "telemetry.logs", "failed", "? OTEL_EXPORTER_OTLP_ENDPOINT says where")
+
+
 def test_an_endpoint_with_a_password_is_shown_without_it():
     checks = telemetry(f"http://me:{SECRET}@127.0.0.1:1", "http/protobuf", expect=1)
     check(checks, "telemetry.traces", "failed", "http://127.0.0.1:1/v1/traces")
@@ -322,6 +330,58 @@ def test_files_that_a_server_can_start_with(certs, tokens_file, make_token, tmp_
     assert not (tmp_path / "new").exists()
 
 
+@pytest.fixture
+def doctor_of_file(tmp_path):
+    """doctor_of_file(lines, ...): the checks of a configuration file with these lines."""
+    def look(*lines, options=(), **more):
+        file = tmp_path / "thermograph.yaml"
+        file.write_text("\n".join(lines) + "\n")
+        return doctor("--server", "none", "--config", file, *options, **more)
+    return look
+
+
+GOOD_FILE = ["data: none", "allow-anyone: yes", "listen: 127.0.0.1:0"]
+
+
+def test_a_configuration_file_that_a_server_can_start_with(doctor_of_file):
+    check(doctor_of_file(*GOOD_FILE, "workers: 2"), "files.config", "ok", "thermograph.yaml")
+
+
+@pytest.mark.parametrize("line, words", [
+    ("memory-limit: lots", "thermograph.yaml:4: memory-limit: "),
+    ("workers: -3", "thermograph.yaml:4: workers: "),
+    ("drain-timeout: soon", "thermograph.yaml:4: drain-timeout: "),
+    ("journal-limit: 10K", "less than 1M"),
+    ("max-future: 200000d", "max-future: "),
+    ("allow-plaintext-from-network: yess", "thermograph.yaml:4: allow-plaintext-from-network: "),
+    ("tokens: tokens.yaml", "contradict each other"),
+])
+def test_a_configuration_file_that_a_server_refuses_has_failed(doctor_of_file, tokens_file, make_token, line, words):
+    make_token("all")
+    checks = doctor_of_file(*GOOD_FILE, line.replace("tokens.yaml", str(tokens_file)), expect=1)
+    check(checks, "files.config", "failed", "refuses it", words)
+
+
+def test_a_configuration_file_without_what_a_server_needs_has_failed(doctor_of_file):
+    checks = doctor_of_file("allow-anyone: yes", expect=1)
+    check(checks, "files.config", "failed", "say where readings are to be kept")
+    checks = doctor_of_file("data: none", expect=1)
+    check(checks, "files.config", "failed", "without tokens anyone")
+    checks = doctor_of_file("data: none", "allow-anyone: yess", expect=1)
+    check(checks, "files.config", "failed", "allow-anyone: ")
+    checks = doctor_of_file("data: none", "allow-anyone: yes", "listen: 0.0.0.0:0", expect=1)
+    check(checks, "files.config", "failed", "without TLS")
+
+
+def test_what_the_configuration_file_leaves_out_may_be_an_option(doctor_of_file):
+    check(doctor_of_file("data: none", options=["--allow-anyone"]), "files.config", "ok")
+
+
+def test_a_configuration_file_for_clients_is_none_of_a_server(doctor_of_file):
+    check(doctor_of_file("timeout: 5s"), "files.config", "not_checked", "no option of `thermograph serve'")
+    check(doctor("--server", "none"), "files.config", "not_checked", "--config")
+
+
 def test_certificate_files_that_do_not_do(certs, expired, tmp_path):
     checks = doctor("--cert", expired, "--key", certs / "server.key", expect=1)
     check(checks, "files.certificate", "failed", "expired on 2001-09-09")
@@ -400,9 +460,26 @@ def test_wrong_options_are_no_checks():
         assert (done.returncode, done.stdout) == (2, ""), done
 
 
+def test_it_ends_quietly_when_nobody_reads_on():
+    with subprocess.Popen([program.BIN, "doctor", "--server", "none", "--data", "none"], text=True,
+                          restore_signals=False,  # so it is told that the pipe is closed
+                          env=program.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait(program.PATIENCE_S) == 1
+        assert process.stderr.read() == ""
+
+
+def test_what_cannot_be_written_is_told():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program.BIN, "doctor", "--server", "none"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False, env=program.environment(), timeout=program.PATIENCE_S)
+    assert done.returncode == 1
+    assert done.stderr.startswith("thermograph: doctor: cannot write: ")
+
+
 def test_people_get_a_table_and_a_sum():
     done = program.run("doctor", "--server", "none", "--data", "none")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["RESULT", "CHECK", "WORDS"]
-    assert lines[-1] == "nothing has failed: 0 ok, 0 warnings, 9 not checked"
+    assert lines[-1] == "nothing has failed: 0 ok, 0 warnings, 10 not checked"
     assert done.stderr == ""

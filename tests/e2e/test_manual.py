@@ -63,7 +63,7 @@ def test_the_configurations_page_has_every_option_and_who_takes_it():
     keys = set(re.findall(r"^\.TP\n([a-z-]+): ", text, re.MULTILINE))
     wanted = set().union(*map(options_of, VERBS)) - {"help", "usage", "config"}
     assert keys == wanted
-    assert re.search(r"^\.TP\nworkers: N\n[^.]*\n\.br\nFor: serve\.$", text, re.MULTILINE)
+    assert re.search(r"^\.TP\nworkers: N\n[^.]*\n\.br\nFor: serve, doctor\.$", text, re.MULTILINE)
 
 
 def test_the_configuration_that_is_installed_has_values_that_are_taken(tmp_path):

@@ -36,6 +36,17 @@ static void test_wrong_kind_of_connection(void **state) {
     assert_hints(hint_for(GRPC_UNAVAILABLE, "certificate is not for 'x'", tls), "--server");
 }
 
+static void test_plaintext_is_taken_back_where_it_was_said(void **state) {
+    (void)state;
+    static const char text[] = "cannot connect to h:1: it closed at once";
+    struct hint_situation file = {.is_plaintext = true, .plaintext_from = SOURCE_FILE},
+                          variable = {.is_plaintext = true, .plaintext_from = SOURCE_ENVIRONMENT},
+                          option = {.is_plaintext = true, .plaintext_from = SOURCE_COMMAND_LINE};
+    assert_hints(hint_for(GRPC_UNAVAILABLE, text, file), "plaintext out of the configuration file");
+    assert_hints(hint_for(GRPC_UNAVAILABLE, text, variable), "leave THERMOGRAPH_PLAINTEXT out");
+    assert_hints(hint_for(GRPC_UNAVAILABLE, text, option), "leave --plaintext out");
+}
+
 static void test_plaintext_is_not_blamed_for_other_troubles(void **state) {
     (void)state;
     struct hint_situation plaintext = {.is_plaintext = true};
@@ -81,6 +92,7 @@ int main(void) {
         cmocka_unit_test(test_refused_connection_asks_for_the_server),
         cmocka_unit_test(test_an_unknown_ca_asks_for_its_file),
         cmocka_unit_test(test_wrong_kind_of_connection),
+        cmocka_unit_test(test_plaintext_is_taken_back_where_it_was_said),
         cmocka_unit_test(test_plaintext_is_not_blamed_for_other_troubles),
         cmocka_unit_test(test_a_certificate_that_is_missing_is_asked_for),
         cmocka_unit_test(test_missing_token_and_wrong_token_differ),

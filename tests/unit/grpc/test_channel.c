@@ -31,9 +31,11 @@ static void test_channel_connects_at_the_first_call(void **state) {
     assert_int_equal(fixture->peer.n_accepted, 0);
     told_start(&told, fixture, "/echo");
     assert_int_equal(fixture->channel->state, CHANNEL_CONNECTING);
+    assert_false(grpc_channel_was_ready(fixture->channel));
     grpc_client_call_half_close(told.call);
     told_wait(&told);
     assert_int_equal(fixture->channel->state, CHANNEL_READY);
+    assert_true(grpc_channel_was_ready(fixture->channel));
 }
 
 static void test_attempt_has_a_limit(void **state) {
@@ -85,6 +87,7 @@ static void test_refused_connection_fails_the_calls_with_its_words(void **state)
     told_start(&late, fixture, "/echo");
     told_wait(&late);
     assert_status(&late, GRPC_UNAVAILABLE, waiting.text);
+    assert_false(grpc_channel_was_ready(fixture->channel));
 }
 
 static void test_backoff_grows_and_starts_anew_when_the_server_is_back(void **state) {

@@ -44,6 +44,11 @@ static void test_an_endpoint_of_one_signal_is_taken_as_it_is(void **state) {
     read_settings();
     assert_endpoints("http://collector:4318/", "https://collector.example.com/v1/x",
                      "http://all:4318/v1/logs");
+    assert_string_equal(settings.otlp[OTEL_TRACES].own_endpoint_variable,
+                        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    assert_string_equal(settings.otlp[OTEL_METRICS].own_endpoint_variable,
+                        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
+    assert_null(settings.otlp[OTEL_LOGS].own_endpoint_variable);
 }
 
 static void test_port_4317_means_grpc_where_no_protocol_is_named(void **state) {

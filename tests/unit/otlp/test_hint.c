@@ -44,6 +44,19 @@ static void test_nobody_there_leads_to_the_endpoint(void **state) {
     check("no_answer", "Could not resolve host: x", "OTEL_EXPORTER_OTLP_ENDPOINT");
 }
 
+static void test_an_endpoint_of_one_signal_is_named_by_its_own_variable(void **state) {
+    (void)state;
+    const struct otel_otlp_settings own = {
+        .protocol = OTEL_PROTOCOL_GRPC,
+        .endpoint = tls_url,
+        .own_endpoint_variable = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    };
+    assert_hint(&own, "UNAVAILABLE", "connection refused",
+                " (is a Collector listening there? OTEL_EXPORTER_OTLP_LOGS_ENDPOINT says where)");
+    assert_hint(&own, "no_answer", "Could not resolve host: x",
+                " (is the name right? OTEL_EXPORTER_OTLP_LOGS_ENDPOINT has it)");
+}
+
 static void test_a_refused_certificate_leads_to_the_file_or_the_name(void **state) {
     (void)state;
     check("UNAVAILABLE", "it is signed by no CA that is trusted here", "_CERTIFICATE");
@@ -118,6 +131,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_refused_token_leads_to_the_headers),
         cmocka_unit_test(test_nobody_there_leads_to_the_endpoint),
+        cmocka_unit_test(test_an_endpoint_of_one_signal_is_named_by_its_own_variable),
         cmocka_unit_test(test_a_refused_certificate_leads_to_the_file_or_the_name),
         cmocka_unit_test(test_a_wrong_path_and_a_wrong_service_are_told_apart),
         cmocka_unit_test(test_the_other_protocol_leads_to_the_protocol),

@@ -502,6 +502,7 @@ static void test_a_directory_without_a_store_is_refused(void **state) {
     bench_init(&bench);
     struct report report = check_it(&bench, true);
     assert_int_equal(report.r, -ENOENT);
+    assert_non_null(strstr(report.why.text, "is no data directory of Thermograph"));
     assert_non_null(strstr(report.why.text, "store.sqlite"));
     bench_fini(&bench);
 }
