@@ -38,7 +38,7 @@ packages-for-tests:
 run: packages
 	@[ -e $(program) ] || echo "building $(program); the first time this takes about half a minute ..."
 	@$(MAKE) --no-print-directory $(program)
-	@[ -e certs/server.crt ] || tools/generate-certs
+	@[ -e certs/server.crt ] || tools/generate-certs certs
 	@$(if $(filter command,$(firstword $(origin PORT))),THERMOGRAPH_PORT=$(PORT)) exec tools/run-demo
 
 test: packages-for-tests
