@@ -68,7 +68,7 @@ def test_the_configurations_page_has_every_option_and_who_takes_it():
 
 def test_the_configuration_that_is_installed_has_values_that_are_taken(tmp_path):
     """Also what stands there to be taken in."""
-    text = re.sub(r"(?m)^#(?=[a-z-]+: )", "", (ROOT / "deploy/thermograph.yaml").read_text())
+    text = re.sub(r"(?m)^#(?=[a-z-]+: )", "", (ROOT / "deploy/thermograph.yaml.in").read_text())
     assert len(re.findall(r"(?m)^[a-z]", text)) >= 10
     file = tmp_path / "thermograph.yaml"
     file.write_text(text.replace("/etc/thermograph", str(tmp_path)).replace("/var/lib", str(tmp_path)))

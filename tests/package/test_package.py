@@ -244,7 +244,8 @@ def test_an_upgrade_keeps_configuration_and_readings_and_starts_the_new_one(mach
 
 def test_a_certificate_can_be_renewed_for_another_name(machine, service):
     tokens = machine.path(TOKENS).read_text()
-    machine.good("env", "NAMES=thermograph.example.org", "RENEW=1", "/usr/share/thermograph/set-up-service")
+    said = machine.good("env", "NAMES=thermograph.example.org", "RENEW=1", "/usr/share/thermograph/set-up-service")
+    assert "    RENEW=1 /usr/share/thermograph/set-up-service\n" in said
     assert machine.rights(f"{CERTS}/server.key") == "640 root:thermograph"
     assert machine.path(TOKENS).read_text() == tokens
     text = machine.good("openssl", "x509", "-in", f"{CERTS}/server.crt", "-noout", "-ext", "subjectAltName")
@@ -291,6 +292,7 @@ def test_what_make_install_installs_is_made_a_service_by_set_up(machine, service
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     machine.good("/usr/local/share/thermograph/set-up-service")
+    assert "RENEW=1 /usr/local/share/thermograph/set-up-service\n" in machine.path(CONFIGURATION).read_text()
     assert machine.good("systemd-analyze", "verify", "--man=no", "thermograph.service") == ""
     machine.good("sh", "-c", f"thermograph token create --tokens {TOKENS} --name me >/srv/thermograph.token")
     machine.good("systemctl", "daemon-reload")
