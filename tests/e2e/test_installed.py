@@ -2,6 +2,7 @@
 """What `meson install` puts below a directory: its pages lead somewhere, and its files name each other where they are."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -27,6 +28,21 @@ def share(root):
     """Usually /usr/local/share."""
     found, = root.rglob("share/thermograph")
     return found.parent
+
+
+def without_links(text):
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+
+
+def test_pages_are_installed_as_they_lie_in_the_source_but_for_links(share):
+    documents = share / "doc/thermograph"
+    texts = {page.relative_to(documents): page.read_text() for page in documents.rglob("*.md")}
+    made = pathlib.Path("docs/reference/options.md")
+    assert texts.pop(made) and f"`share/doc/thermograph/{made}`" in texts[pathlib.Path("docs/README.md")]
+    assert len(texts) > 25
+    assert [page for page, text in texts.items()
+            if without_links(text) != without_links((program.ROOT / page).read_text())] == []
+    assert (documents / "proto/sensor.proto").exists()
 
 
 def test_every_link_of_the_documentation_leads_somewhere(share):

@@ -103,20 +103,6 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     assert subprocess.run([MANUAL / "make-manual"], capture_output=True, check=False).returncode == 2
 
 
-# ---- what is installed for readers ----
-
-def test_pages_are_installed_as_they_lie_in_the_source_since_they_link_to_each_other(tmp_path):
-    subprocess.run(["meson", "install", "-C", MANUAL.parents[1], "--no-rebuild", "--quiet", "--destdir", tmp_path],
-                   check=True, capture_output=True)
-    [documents] = tmp_path.rglob("share/doc/thermograph")
-    pages = {page.relative_to(documents): page.read_text() for page in documents.rglob("*.md")}
-    made = pathlib.Path("docs/reference/options.md")
-    assert pages.pop(made) and f"`share/doc/thermograph/{made}`" in pages[pathlib.Path("docs/README.md")]
-    assert len(pages) > 25
-    assert [page for page, text in pages.items() if text != (ROOT / page).read_text()] == []
-    assert (documents / "proto/sensor.proto").exists()
-
-
 # ---- completions ----
 
 class Keyboard:
