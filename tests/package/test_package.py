@@ -5,10 +5,14 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
 from machine import ROOT, Machine, Service
+
+sys.path.append(str(ROOT / "tests/tools"))
+from test_docs import broken_links, pages  # noqa: E402
 
 UNIT = "/lib/systemd/system/thermograph.service"
 DROP_IN = "/etc/systemd/system/thermograph.service.d/test.conf"
@@ -115,6 +119,12 @@ def test_it_is_installed_with_what_it_needs(machine, package):
                  "/usr/share/zsh/vendor-completions/_thermograph",
                  "/usr/share/fish/vendor_completions.d/thermograph.fish", "/usr/share/doc/thermograph/README.md"):
         assert machine.path(name).exists(), name
+
+
+def test_its_pages_lead_somewhere(machine):
+    found = pages(machine.path("/usr/share/doc/thermograph"))
+    assert len(found) > 25
+    assert [words for page in found for words in broken_links(page)] == []
 
 
 def test_it_is_started_at_once_and_with_the_machine(service):
