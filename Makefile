@@ -38,7 +38,7 @@ packages-for-tests:
 run: packages
 	@[ -e $(program) ] || echo "building $(program); the first time this takes about half a minute ..."
 	@$(MAKE) --no-print-directory $(program)
-	@[ -e certs/server.crt ] || tools/generate-certs
+	@[ -e certs/server.crt ] || tools/generate-certs certs
 	@$(if $(filter command,$(firstword $(origin PORT))),THERMOGRAPH_PORT=$(PORT)) exec tools/run-demo
 
 test: packages-for-tests
@@ -74,10 +74,20 @@ deb: packages
 	@echo "building the package; this takes two minutes ..."
 	@tools/make-deb
 
-# The file list that meson installs from is written anew only with build.ninja.
-install: $(program)
+# Root's files in build/ would be in the way of its owner's next `make`: what is built is built by the owner, also for
+# `sudo make install`. The file list that meson installs from is written anew only with build.ninja; the log of an
+# installation is the owner's if it is there before.
+owner = $(shell stat -c %U $(firstword $(wildcard build) .))
+as_owner = $(if $(filter-out 0,$(shell id -u))$(filter root UNKNOWN,$(owner)),,HOME=~$(owner) runuser -u $(owner) --)
+
+.PHONY: built-for-install
+built-for-install: $(program)
 	meson configure build -Dprefix=$(PREFIX)
 	@ninja -C build --quiet build.ninja installed
+	@touch build/meson-logs/install-log.txt
+
+install:
+	@$(as_owner) $(MAKE) --no-print-directory built-for-install
 	meson install -C build --no-rebuild
 
 clean:

@@ -89,7 +89,11 @@ def main():
     if len(sys.argv) != 4:
         print("usage: python_client.py SERVER CA_FILE TOKEN_FILE", file=sys.stderr)
         sys.exit(2)
-    with connect(*sys.argv[1:4]) as channel:
+    try:
+        channel = connect(*sys.argv[1:4])
+    except OSError as error:
+        sys.exit(f"cannot read {error.filename}: {error.strerror}")
+    with channel:
         sensors = SensorServiceStub(channel)
         send_one(sensors)
         send_many(sensors)
@@ -101,7 +105,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except OSError as error:
-        sys.exit(f"cannot read {error.filename}: {error.strerror}")
     except grpc.RpcError as error:  # docs/errors.md lists what can come
         sys.exit(f"{error.code().name}: {error.details()}")

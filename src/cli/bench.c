@@ -311,7 +311,7 @@ const struct verb verb_bench = {
         "reads. The token has to read and write. Ctrl-C prints what there is.\n\n"
         "Examples:\n"
         "  thermograph bench --connections 8 --streams 32\n"
-        "  thermograph bench --kind client-stream --duration 5s --server-pid $(pidof thermograph)\n"
+        "  thermograph bench --kind client-stream --server-pid $(pgrep -f 'thermograph serve')\n"
         "  thermograph bench --kind chat --rate 1000 --streams 10 --output json\n",
     .options = bench_options,
     .n_options = ARRAY_LEN(bench_options),

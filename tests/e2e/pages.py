@@ -28,11 +28,6 @@ PORTS = ("50051", "50052", "4317", "4318", "9464", "16686")
 # What a program is told beside its page's words, so that each of its ports is one that is free.
 OPTIONS = {
     "thermograph serve": "--listen 127.0.0.1:50051",
-    f"{PEERS}/jaeger-all-in-one":
-        "--collector.otlp.grpc.host-port=127.0.0.1:4317 --collector.otlp.http.host-port=127.0.0.1:4318 "
-        "--query.http-server.host-port=127.0.0.1:16686 --query.grpc-server.host-port=127.0.0.1:0 "
-        "--collector.grpc-server.host-port=127.0.0.1:0 --collector.http-server.host-port=127.0.0.1:0 "
-        "--admin.http.host-port=127.0.0.1:0",
 }
 PATIENCE_S = 30
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

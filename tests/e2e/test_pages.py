@@ -16,7 +16,7 @@ HOW_TO = [program.ROOT / "docs/how-to" / name for name in ("own-certificates.md"
 LASTING = {
     "make run": "server",
     "thermograph serve": "server",
-    "jaeger-all-in-one\n": "jaeger",
+    "jaeger-all-in-one \\\n": "jaeger",
 }
 
 # Before these the page tells the reader to press Ctrl-C in that terminal.

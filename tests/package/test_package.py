@@ -5,10 +5,14 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
 from machine import ROOT, Machine, Service
+
+sys.path.append(str(ROOT / "tests/tools"))
+from test_docs import broken_links, pages  # noqa: E402
 
 UNIT = "/lib/systemd/system/thermograph.service"
 DROP_IN = "/etc/systemd/system/thermograph.service.d/test.conf"
@@ -115,6 +119,12 @@ def test_it_is_installed_with_what_it_needs(machine, package):
                  "/usr/share/zsh/vendor-completions/_thermograph",
                  "/usr/share/fish/vendor_completions.d/thermograph.fish", "/usr/share/doc/thermograph/README.md"):
         assert machine.path(name).exists(), name
+
+
+def test_its_pages_lead_somewhere(machine):
+    found = pages(machine.path("/usr/share/doc/thermograph"))
+    assert len(found) > 25
+    assert [words for page in found for words in broken_links(page)] == []
 
 
 def test_it_is_started_at_once_and_with_the_machine(service):
@@ -244,7 +254,8 @@ def test_an_upgrade_keeps_configuration_and_readings_and_starts_the_new_one(mach
 
 def test_a_certificate_can_be_renewed_for_another_name(machine, service):
     tokens = machine.path(TOKENS).read_text()
-    machine.good("env", "NAMES=thermograph.example.org", "RENEW=1", "/usr/share/thermograph/set-up-service")
+    said = machine.good("env", "NAMES=thermograph.example.org", "RENEW=1", "/usr/share/thermograph/set-up-service")
+    assert "    RENEW=1 /usr/share/thermograph/set-up-service\n" in said
     assert machine.rights(f"{CERTS}/server.key") == "640 root:thermograph"
     assert machine.path(TOKENS).read_text() == tokens
     text = machine.good("openssl", "x509", "-in", f"{CERTS}/server.crt", "-noout", "-ext", "subjectAltName")
@@ -291,6 +302,7 @@ def test_what_make_install_installs_is_made_a_service_by_set_up(machine, service
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     machine.good("/usr/local/share/thermograph/set-up-service")
+    assert "RENEW=1 /usr/local/share/thermograph/set-up-service\n" in machine.path(CONFIGURATION).read_text()
     assert machine.good("systemd-analyze", "verify", "--man=no", "thermograph.service") == ""
     machine.good("sh", "-c", f"thermograph token create --tokens {TOKENS} --name me >/srv/thermograph.token")
     machine.good("systemctl", "daemon-reload")

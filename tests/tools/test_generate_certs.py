@@ -3,9 +3,11 @@
 import hashlib
 import os
 import pathlib
+import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -14,10 +16,10 @@ SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/generate-certs"
 FILES = ["ca.crt", "ca.key", "server.crt", "server.key"]
 
 
-def call(*arguments, cwd=None, **environment):
+def call(*arguments, cwd=None, user=None, script=SCRIPT, **environment):
     plain = {name: value for name, value in os.environ.items() if name not in ("NAMES", "RENEW", "FORCE")}
-    return subprocess.run([SCRIPT, *arguments], env=plain | environment, cwd=cwd, capture_output=True, text=True,
-                          check=False)
+    return subprocess.run([script, *arguments], env=plain | environment, cwd=cwd, user=user, group=user,
+                          extra_groups=[] if user else None, capture_output=True, text=True, check=False)
 
 
 def generate(folder, **environment):
@@ -155,6 +157,23 @@ def test_a_bad_name_is_refused_and_nothing_is_left(tmp_path, name):
     assert not (tmp_path / "certs").exists() or list((tmp_path / "certs").iterdir()) == []
 
 
+def test_help_says_what_it_is_and_an_option_makes_nothing(tmp_path):
+    for option in ("--help", "-h"):
+        done = call(option, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("tools/generate-certs [DIR]    makes the certificates") and "set -" not in done.stdout
+    done = call("-x", cwd=tmp_path)
+    assert done.returncode == 2 and "generate-certs [DIR]" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_names_the_command_that_was_given(tmp_path):
+    assert f"    RENEW=1 {SCRIPT} foo\n" in call("foo", cwd=tmp_path).stdout
+    assert f"  RENEW=1 NAMES=\"b\" {SCRIPT} foo\n" in call("foo", cwd=tmp_path, NAMES="b").stderr
+    assert "    RENEW=1 /usr/share/set-up\n" in call("foo", cwd=tmp_path, CERTS_COMMAND="/usr/share/set-up").stdout
+    assert "    make generate_certs RENEW=1\n" in call(cwd=tmp_path).stdout
+
+
 # Without a folder: what compose.yaml needs, too.
 
 SECRETS = ["secrets/grafana-password", "secrets/token", "secrets/tokens/tokens.yaml"]
@@ -240,3 +259,24 @@ def test_a_lost_token_is_not_made_anew_where_its_hash_is_known(project):
     done = call(cwd=project)
     assert done.returncode == 1 and "secrets/token is missing" in done.stderr
     assert files_of(project) == before
+
+
+A_USER = 1234
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what others cannot read")
+def test_what_root_has_made_is_of_use_after_the_chown_that_is_said():
+    folder = pathlib.Path(tempfile.mkdtemp())
+    try:
+        assert call(cwd=folder).returncode == 0
+        script = shutil.copy(SCRIPT, folder)  # others may not get to where it is
+        os.chown(folder, A_USER, A_USER)
+        done = call(cwd=folder, user=A_USER, script=script)
+        chown = f"chown -R {A_USER}:{A_USER} certs secrets .env"
+        assert done.returncode == 1
+        assert done.stderr == f"generate-certs: secrets cannot be read by you (was it made with sudo?): sudo {chown}\n"
+        subprocess.run(chown.split(), cwd=folder, check=True)
+        assert call(cwd=folder, user=A_USER, script=script).returncode == 0
+        assert (folder / ".env").read_text() == f"UID_GID={A_USER}:{A_USER}\n"
+    finally:
+        shutil.rmtree(folder)

@@ -89,3 +89,12 @@ def test_an_nghttp2_without_the_fixes_is_named(machine, version, warns):
 def test_an_unknown_group_is_refused(machine):
     done, _ = machine(groups=["everything"])
     assert done.returncode == 1 and "everything" in done.stderr
+
+
+def test_help_says_what_it_is_and_another_option_how_it_is_called():
+    for option in ("--help", "-h"):
+        done = subprocess.run([SCRIPT, option], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("tools/install-packages [GROUP...]    installs") and "set -" not in done.stdout
+    done = subprocess.run([SCRIPT, "-x"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "install-packages [GROUP...]" in done.stderr

@@ -84,3 +84,12 @@ def test_without_debhelper_it_says_what_to_run(source, tmp_path):
     done = subprocess.run([source.folder / "tools/make-deb"], capture_output=True, text=True, check=False,
                           env={"PATH": str(tmp_path)})
     assert done.returncode == 1 and "tools/install-packages build deb" in done.stderr
+
+
+def test_help_says_what_it_is_and_another_option_how_it_is_called():
+    for option in ("--help", "-h"):
+        done = subprocess.run([ROOT / "tools/make-deb", option], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("tools/make-deb [DIR]    builds") and "set -" not in done.stdout
+    done = subprocess.run([ROOT / "tools/make-deb", "-x"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "make-deb [DIR]" in done.stderr

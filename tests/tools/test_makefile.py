@@ -2,7 +2,9 @@
 """The Makefile's own steps, on a program of one line in place of Thermograph."""
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -12,7 +14,10 @@ MAKEFILE = pathlib.Path(__file__).resolve().parents[2] / "Makefile"
 @pytest.fixture
 def make(tmp_path):
     """Runs make where the Makefile finds a small project."""
-    folder = tmp_path / "project"
+    return make_in(tmp_path / "project")
+
+
+def make_in(folder):
     (folder / "src/cli").mkdir(parents=True)
     (folder / "Makefile").write_text(MAKEFILE.read_text())
     (folder / "meson.build").write_text("project('a', 'c')\nsubdir('src/cli')\n")
@@ -84,3 +89,18 @@ def test_install_goes_where_it_is_told_whatever_the_build_was_set_up_for(make, t
         make("install", f"PREFIX={prefix}", f"DESTDIR={root}")
         assert [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()] == \
             [f"{prefix.strip('/')}/bin/thermograph"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can install what another has built")
+def test_what_root_installs_is_built_by_the_owner_of_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CCACHE_DISABLE", "1")  # nobody has no home for one
+    home = pathlib.Path(tempfile.mkdtemp())
+    try:
+        home.chmod(0o755)
+        make = make_in(home / "project")
+        subprocess.run(["chown", "-R", "nobody:", home / "project"], check=True)
+        make("install", "PREFIX=/opt/one", f"DESTDIR={tmp_path}/root")
+        assert (tmp_path / "root/opt/one/bin/thermograph").stat().st_uid == 0
+        assert {path.lstat().st_uid for path in (home / "project").rglob("*")} == {(home / "project").stat().st_uid}
+    finally:
+        shutil.rmtree(home)

@@ -2,8 +2,10 @@
 """tools/run-demo with a stand-in for the program: order of lines, stopping, what is left behind."""
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -26,8 +28,8 @@ def start(tmp_path):
         (certs / name).write_text("")
     started = []
 
-    def run(server="", certs=certs, port=None):
-        environment = os.environ | {
+    def run(server="", certs=certs, port=None, variables=None):
+        environment = os.environ | (variables or {}) | {
             "THERMOGRAPH_BIN": str(HERE / "fake-thermograph"), "FAKE_SERVER": server,
             "CERTS_DIR": str(certs), "RUN_DIR": str(tmp_path / "run")}
         if port:
@@ -176,3 +178,32 @@ def test_missing_certificates_are_said(start, tmp_path):
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 1
     assert output.count("\n") == 1 and "make generate_certs" in output
+
+
+@pytest.mark.parametrize("file", ["ca.crt", "server.crt", "server.key"])
+def test_each_missing_certificate_is_said(start, tmp_path, file):
+    (tmp_path / "certs" / file).unlink()
+    output, _ = start().communicate(timeout=10)
+    assert output == f"run-demo: no certificates in {tmp_path}/certs; run: make generate_certs\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what others cannot read")
+def test_certificates_of_root_are_not_called_missing():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "certs").mkdir()
+        for file in ("ca.crt", "server.crt", "server.key"):
+            (folder / "certs" / file).touch(0o600 if file == "server.key" else 0o644)
+        (folder / "secrets").mkdir(0o700)
+        for path in (folder, folder / "certs"):
+            path.chmod(0o755)
+        environment = {"PATH": os.environ["PATH"], "THERMOGRAPH_BIN": "/bin/true"}
+        done = subprocess.run([shutil.copy(SCRIPT, folder)], cwd=folder, env=environment, user=1234, group=1234, extra_groups=[],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr == ("run-demo: certs/server.key cannot be read by you (was it made with sudo?): "
+                               "sudo chown -R 1234:1234 certs secrets\n")
+
+
+def test_what_is_exported_for_another_server_is_not_obeyed(start):
+    lines_until_all_run(start("", variables={"THERMOGRAPH_PLAINTEXT": "true", "THERMOGRAPH_TOKEN": "x"}))
