@@ -66,8 +66,9 @@ static const struct option_info table[N_OPTIONS] = {
          .help = "File of tokens' hashes, made with `thermograph token'; a server reads it "
                  "again when it changes"},
     [OPTION_DATA] = {"data", 0, "DIR|none",
-                     .help = "Directory to keep readings in, made if it is not there; none is in "
-                             "memory only"},
+                     .help =
+                         "Directory to keep readings in, made if it is not there, but not the one "
+                         "that it lies in; none is in memory only"},
     [OPTION_WORKERS] = {"workers", 0, "N",
                         .help = "Threads that serve (default: one for each core)"},
     [OPTION_MEMORY_LIMIT] = {"memory-limit", 0, "SIZE",

@@ -373,6 +373,17 @@ def test_a_database_that_is_gone_keeps_the_server_from_starting(open_server, dat
 
 # ---- starting ----
 
+@pytest.mark.parametrize("left", ["lost+found", ".hidden", "lock"])
+def test_a_mounted_disk_or_an_interrupted_first_start_is_as_an_empty_directory(open_server, data, left):
+    data.mkdir()
+    (data / left).touch()
+    server, sensors = open_server(data)
+    assert sensors.SendSingleReading(reading()).accepted == 1
+    stop(server)
+    open_server(data)
+
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_ten_thousand_sensors_start_in_a_second(open_server, data, connect, end):
     """From what is sealed, and from a journal that was not."""

@@ -744,6 +744,13 @@ def test_data_is_no_directory(row, tmp_path):
     does_not_start(row, "--allow-anyone", "--data", tmp_path / "file")
 
 
+def test_data_of_others(row, tmp_path):
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "main.c").write_text("")
+    does_not_start(row, "--allow-anyone", "--data", tmp_path / "others")
+    assert [path.name for path in (tmp_path / "others").iterdir()] == ["main.c"]
+
+
 def test_data_in_use(row, start):
     server = start(plaintext=True)
     directory = server.wait_for(r"readings in (\S+)\)").group(1)
