@@ -130,7 +130,9 @@ static void say_missing(struct doctor_report *report, const char *name,
         doctor_report_say(report, DOCTOR_OK, "%s is not there yet: a server makes it", name);
     else
         doctor_report_say(report, DOCTOR_FAILED,
-                          "%s is not there and cannot be made: make it, or choose another", name);
+                          "%s is not there and cannot be made: make it, or what it lies in, or "
+                          "choose another",
+                          name);
 }
 
 /* ` in format 2` */
@@ -175,6 +177,12 @@ static void say_directory(struct doctor_report *report, const char *name,
     else if (!seen->is_writable)
         doctor_report_say(report, DOCTOR_FAILED,
                           "%s cannot be read and written by this user: who owns it?", name);
+    else if (seen->is_foreign)
+        doctor_report_say(
+            report, DOCTOR_FAILED,
+            "%s holds other files and no store of Thermograph: name an empty or a new "
+            "directory",
+            name);
     else if (seen->is_strange)
         doctor_report_say(
             report, DOCTOR_FAILED,

@@ -65,9 +65,10 @@ static const struct option_info table[N_OPTIONS] = {
         {"tokens", 0, "FILE",
          .help = "File of tokens' hashes, made with `thermograph token'; a server reads it "
                  "again when it changes"},
-    [OPTION_DATA] = {"data", 0, "DIR|none",
-                     .help = "Directory to keep readings in, made if it is not there; none is in "
-                             "memory only"},
+    [OPTION_DATA] =
+        {"data", 0, "DIR|none",
+         .help = "Directory to keep readings in, made if it is not there (its parent has to "
+                 "exist); none is in memory only"},
     [OPTION_WORKERS] = {"workers", 0, "N",
                         .help = "Threads that serve (default: one for each core)"},
     [OPTION_MEMORY_LIMIT] = {"memory-limit", 0, "SIZE",

@@ -13,7 +13,43 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/files.h"
+#include "store/journal_segment.h"
 #include "store/sealed_schema.h"
+
+struct contents {
+    bool has_others, has_store;
+};
+
+static bool is_of_store(const char *name) {
+    uint64_t base, number;
+    return strcmp(name, "store.sqlite") == 0 || journal_name_parse(name, &base) ||
+           journal_name_is_spare(name, &number);
+}
+
+static bool is_nobodys(const char *name) {
+    return name[0] == '.' || strcmp(name, "lost+found") == 0 || strcmp(name, "lock") == 0;
+}
+
+static int note_name(void *user, const char *name) {
+    struct contents *contents = user;
+    contents->has_store = contents->has_store || is_of_store(name);
+    contents->has_others = contents->has_others || !is_nobodys(name);
+    return 0;
+}
+
+int store_directory_is_foreign(const char *directory, bool *is_foreign) {
+    struct files *files;
+    struct contents contents = {0};
+    *is_foreign = false;
+    int r = files_posix_new(directory, &files);
+    if (r)
+        return r == -ENOMEM ? r : 0;
+    r = files->ops->list(files, note_name, &contents);
+    files->ops->free(files);
+    *is_foreign = r == 0 && contents.has_others && !contents.has_store;
+    return r;
+}
 
 /* Whether `thermograph serve` could make it: it makes the last folder of the name only. */
 static int look_at_parent(const char *directory, struct store_directory *seen) {
@@ -70,7 +106,9 @@ static int look_inside(const char *directory, struct store_directory *seen) {
         seen->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     if (!seen->is_writable)
         return 0; /* which says all there is to say */
-    int r = look_at_lock(directory, seen);
+    int r = store_directory_is_foreign(directory, &seen->is_foreign);
+    if (r == 0)
+        r = look_at_lock(directory, seen);
     return r ? r : look_at_store(directory, seen);
 }
 

@@ -10,9 +10,11 @@
  * next start only.
  *
  * A failed write or sync is final (durable_fail): what the disk holds is not known any more, so
- * nothing is promised after it. Reading goes on.
+ * nothing is promised after it. Reading goes on. The same when somebody takes a file away that is
+ * written (durable_look): every commit looks before it is answered, which costs 3 us.
  */
 #include <fcntl.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/check.h"
+#include "store/directory.h"
 #include "store/durable_impl.h"
 
 /* How long a clean end may seal what is in memory, for a quick next start and a small journal. The
@@ -30,22 +33,50 @@
 /* And between two looks whether the keeper takes more. */
 #define CLOSE_LOOK_US 1000
 
-void durable_fail(struct durable *durable, const char *what, const char *words) {
+static void fail(struct durable *durable, const struct err_text *words) {
     pthread_mutex_lock(&durable->failure_lock);
     bool is_first = !durable->has_failed;
     if (is_first)
-        err_say(&durable->failure,
-                "%s: %s. Nothing more is accepted; reading goes on. Make room on the disk "
-                "under %s, or mend it, and start again: what was acknowledged is there",
-                what, words, durable->options.directory);
+        durable->failure = *words;
     durable->has_failed = true;
     pthread_mutex_unlock(&durable->failure_lock);
     if (is_first)
         durable->options.failed(durable->options.user, durable->failure.text);
 }
 
+void durable_fail(struct durable *durable, const char *what, const char *words) {
+    struct err_text text;
+    err_say(&text,
+            "%s: %s. Nothing more is accepted; reading goes on. Make room on the disk "
+            "under %s, or mend it, and start again: what was acknowledged is there",
+            what, words, durable->options.directory);
+    fail(durable, &text);
+}
+
+static void fail_gone(struct durable *durable, const char *name) {
+    struct err_text text;
+    err_say(&text,
+            "%s/%s was removed, moved or replaced while the server runs: what was acknowledged may "
+            "be gone with it. Nothing more is accepted; reading goes on as far as it can. Stop the "
+            "server, put the whole directory back or restore a backup, and start again",
+            durable->options.directory, name);
+    fail(durable, &text);
+}
+
+int durable_look(struct durable *durable, const struct files_held *held) {
+    int r = files_look(durable->files, held);
+    if (r == -ESTALE)
+        fail_gone(durable, held->name);
+    else if (r)
+        durable_fail(durable, "the store's files cannot be looked at", strerror(-r));
+    return r;
+}
+
+/* A file that is gone makes other things fail too: then it is the reason. */
 static void on_keeper_failed(void *user, const char *words) {
-    durable_fail(user, "readings cannot be sealed", words);
+    struct durable *durable = user;
+    if (durable_look(durable, &durable->database) == 0)
+        durable_fail(durable, "readings cannot be sealed", words);
 }
 
 /* ---- views ---- */
@@ -187,15 +218,45 @@ static int make_directory(const char *directory) {
     return r;
 }
 
-static int open_directory(struct durable *durable, struct err_text *why) {
-    const char *directory = durable->options.directory;
-    int r = make_directory(directory);
-    if (r) {
+/* Its parent is not made: where a disk is to be mounted first, readings would go to another one. */
+static void say_unmade(const char *directory, int r, struct err_text *why) {
+    CLEANUP(mem_freep) char *copy = mem_copy_text(directory, strlen(directory));
+    const char *parent = copy ? dirname(copy) : directory;
+    if (r == -ENOENT && copy && access(parent, F_OK) && errno == ENOENT)
+        err_say(
+            why,
+            "the directory %s cannot be made: %s is not there; make it, or mount the disk first",
+            directory, parent);
+    else
         err_say(why, "the directory %s cannot be made: %s%s", directory, strerror(-r),
                 files_remedy(r));
+}
+
+static int find_directory(const char *directory, struct err_text *why) {
+    bool is_foreign;
+    int r = make_directory(directory);
+    if (r) {
+        say_unmade(directory, r, why);
         return r;
     }
-    r = lock_directory(durable, why);
+    r = store_directory_is_foreign(directory, &is_foreign);
+    if (r) {
+        err_say(why, "the directory %s cannot be read: %s", directory, strerror(-r));
+        return r;
+    }
+    if (!is_foreign)
+        return 0;
+    err_say(why,
+            "%s holds other files and no store of Thermograph: name an empty or a new directory",
+            directory);
+    return -ENOTEMPTY;
+}
+
+static int open_directory(struct durable *durable, struct err_text *why) {
+    const char *directory = durable->options.directory;
+    int r = find_directory(directory, why);
+    if (r == 0)
+        r = lock_directory(durable, why);
     if (r || durable->files)
         return r;
     r = files_posix_new(directory, &durable->files);
@@ -210,7 +271,13 @@ static int open_sealed(struct durable *durable, struct err_text *why) {
         .vfs = durable->options.vfs,
         .wal_limit_bytes = durable->options.wal_limit_bytes,
     };
-    return sealed_open(&options, &durable->sealed, why);
+    int r = sealed_open(&options, &durable->sealed, why);
+    if (r)
+        return r;
+    r = files_hold(durable->files, "store.sqlite", &durable->database);
+    if (r)
+        files_say(why, r, "find", "store.sqlite");
+    return r;
 }
 
 static int open_memory(struct durable *durable, struct err_text *why) {

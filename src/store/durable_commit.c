@@ -3,7 +3,8 @@
  * A commit, on the writer thread:
  *
  *     put      every reading: is it a repeat? else into its sensor's open chunk and the record
- *     sync     the record, once; until here nobody sees anything
+ *     sync     the record, once, and look whether its file still has its name; until here nobody
+ *              sees anything
  *     publish  move the chunks' marks over what is durable now, count it in the statistics
  *     tidy     give the keeper chunks that are full or hold the journal's oldest end
  *
@@ -193,13 +194,22 @@ static void wait_for_room(struct durable *durable) {
     keeper_wait_released(durable->keeper, from);
 }
 
+/* Whether what was written will be found. 0, or a negated errno and the store has failed. */
+static int look_at_files(struct durable *durable) {
+    const struct files_held *journal = journal_held(durable->journal);
+    int r = journal ? durable_look(durable, journal) : 0;
+    return r ? r : durable_look(durable, &durable->database);
+}
+
+/* A file that is gone makes writing fail too: then it is the reason. */
 static void fail_journal(struct durable *durable, int r) {
-    durable_fail(durable, "the journal cannot be written", strerror(-r));
+    if (look_at_files(durable) == 0)
+        durable_fail(durable, "the journal cannot be written", strerror(-r));
 }
 
 static int sync_record(struct durable *durable) {
     if (durable->n_spans == 0) /* repeats only, or nothing was taken */
-        return durable->has_failed ? -EIO : 0;
+        return durable->has_failed ? -EIO : look_at_files(durable);
     wait_for_room(durable);
     if (durable->has_failed)
         return -EIO;
@@ -214,7 +224,7 @@ static int sync_record(struct durable *durable) {
     if (took_ns > durable->max_sync_ns)
         durable->max_sync_ns = took_ns;
     durable->n_commits++;
-    return 0;
+    return look_at_files(durable);
 }
 
 /* Without memory for it, it is done before the next commit. */

@@ -25,6 +25,7 @@ struct durable {
     struct store_durable_options options;
     int lock_fd;
     struct files *files;
+    struct files_held database; /* store.sqlite */
     struct journal *journal;
     struct sealed *sealed;
     struct keeper *keeper;
@@ -72,6 +73,10 @@ static inline uint64_t durable_journal_limit(const struct durable *durable) {
 
 /* Nothing more is kept from now on. Any thread. */
 void durable_fail(struct durable *durable, const char *what, const char *words);
+
+/* Fails if a file that is held open has lost its name: what it holds would be gone with the end of
+ * the process. 0, or a negated errno and it has failed. Any thread. */
+MUST_USE int durable_look(struct durable *durable, const struct files_held *held);
 
 /* ---- durable_sensors.c: the writer thread, or before it runs ---- */
 

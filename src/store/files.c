@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/files.h"
 
+#include <assert.h>
 #include <string.h>
 
 const char *files_remedy(int r) {
@@ -23,6 +24,21 @@ const char *files_remedy(int r) {
     default:
         return "";
     }
+}
+
+int files_hold(struct files *files, const char *name, struct files_held *held) {
+    assert(strlen(name) < sizeof(held->name));
+    memcpy(held->name, name, strlen(name) + 1);
+    return files->ops->identify(files, name, &held->identity);
+}
+
+int files_look(struct files *files, const struct files_held *held) {
+    struct files_identity now;
+    int r = files->ops->identify(files, held->name, &now);
+    if (r)
+        return r == -ENOENT ? -ESTALE : r;
+    bool is_same = now.device == held->identity.device && now.number == held->identity.number;
+    return is_same ? 0 : -ESTALE;
 }
 
 void files_say(struct err_text *why, int r, const char *what, const char *name) {

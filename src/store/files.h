@@ -17,10 +17,19 @@
 struct files;
 struct file;
 
+/* Of a name that the store gives, with its end: the longest is a journal file's. */
+#define FILES_NAME_MAX_BYTES 40
+
 enum files_mode {
     FILES_READ,   /* an existing file */
     FILES_WRITE,  /* an existing file, to read and write */
     FILES_CREATE, /* a new file, mode 0600; -EEXIST if there is one */
+};
+
+/* Which file it is: while one is held open, no other has the same. */
+struct files_identity {
+    uint64_t device;
+    uint64_t number;
 };
 
 typedef int (*files_name_fn)(void *user, const char *name);
@@ -33,6 +42,8 @@ struct files_ops {
     int (*sync)(struct file *file); /* data, and what is needed to find it again */
     int (*truncate)(struct file *file, uint64_t size);
     int (*size)(struct file *file, uint64_t *size);
+    /* Of the file that has the name now. */
+    int (*identify)(struct files *files, const char *name, struct files_identity *identity);
     int (*rename)(struct files *files, const char *from, const char *to);
     int (*unlink)(struct files *files, const char *name);
     int (*sync_names)(struct files *files); /* creations, renames and unlinks */
@@ -51,6 +62,21 @@ struct file {
 
 /* Of an existing directory, which stays open until `free`. 0 or a negated errno. */
 MUST_USE int files_posix_new(const char *directory, struct files **files);
+
+/*
+ * A file that is held open, and the name that it must keep: what is written into one that was
+ * removed, moved or replaced is not found by the next start.
+ */
+struct files_held {
+    char name[FILES_NAME_MAX_BYTES];
+    struct files_identity identity;
+};
+
+/* Notes the file that has the name now. 0 or a negated errno. */
+MUST_USE int files_hold(struct files *files, const char *name, struct files_held *held);
+
+/* 0; -ESTALE: no file has its name any more, or another one; or another negated errno. */
+MUST_USE int files_look(struct files *files, const struct files_held *held);
 
 /* What to do about `r`, to be put behind strerror(), or "". */
 const char *files_remedy(int r);

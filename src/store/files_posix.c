@@ -115,6 +115,14 @@ static int posix_size(struct file *file, uint64_t *size) {
     return 0;
 }
 
+static int posix_identify(struct files *files, const char *name, struct files_identity *identity) {
+    struct stat status;
+    if (fstatat(directory_of(files), name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    *identity = (struct files_identity){status.st_dev, status.st_ino};
+    return 0;
+}
+
 static int posix_rename(struct files *files, const char *from, const char *to) {
     int directory = directory_of(files);
     return result_of(renameat(directory, from, directory, to));
@@ -170,6 +178,7 @@ static const struct files_ops posix_ops = {
     .sync = posix_sync,
     .truncate = posix_truncate,
     .size = posix_size,
+    .identify = posix_identify,
     .rename = posix_rename,
     .unlink = posix_unlink,
     .sync_names = posix_sync_names,

@@ -68,6 +68,8 @@ static int go_on_in_segment(struct journal *journal, const struct journal_end *e
         journal->at = end->at;
         r = restore_end(journal, end);
     }
+    if (r == 0)
+        r = files_hold(files, end->segment->name.text, &journal->place.held);
     if (r)
         files_say(why, r, "write", end->segment->name.text);
     return r;
@@ -273,6 +275,10 @@ int journal_commit(struct journal *journal) {
     journal_encoder_init(&journal->encoder);
     buf_reset(&journal->record);
     return 0;
+}
+
+const struct files_held *journal_held(const struct journal *journal) {
+    return journal->place.file ? &journal->place.held : NULL;
 }
 
 /* ---- the keeper ---- */

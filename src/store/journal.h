@@ -108,6 +108,9 @@ uint64_t journal_position_within(struct journal *journal, uint64_t bytes);
  * errno: then the record is not to be relied on, and the journal takes nothing more (-EIO). */
 MUST_USE int journal_commit(struct journal *journal);
 
+/* The file that is written, which must keep its name; NULL: none yet. */
+const struct files_held *journal_held(const struct journal *journal);
+
 /* ---- the keeper thread ---- */
 
 /*

@@ -266,9 +266,13 @@ int journal_segments_take(struct journal_segments *segments, uint64_t base, size
     if (r)
         return err_trace(r);
     *place = (struct journal_place){
-        segments->next_file, {.base = base, .salt = salt}, segments->next->size_bytes};
+        .file = segments->next_file,
+        .head = {.base = base, .salt = salt},
+        .size_bytes = segments->next->size_bytes,
+    };
+    r = files_hold(segments->files, segments->next->name.text, &place->held);
     add_in_use(segments);
-    return write_head(place);
+    return r ? err_trace(r) : write_head(place);
 }
 
 uint64_t journal_segments_within(struct journal_segments *segments, uint64_t bytes) {

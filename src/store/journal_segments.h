@@ -47,6 +47,7 @@ struct journal_place {
     struct file *file;
     struct journal_head head;
     uint64_t size_bytes;
+    struct files_held held;
 };
 
 /* Borrows `files`. */

@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import random
 import re
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -229,6 +230,57 @@ def test_a_read_only_directory_is_named(mount):
     assert f"the directory {disk} cannot be written: Read-only file system; mount the file system for writing" in done.stderr
 
 
+def take_away_all(data):
+    shutil.rmtree(data)
+
+
+def take_away_the_database(data):
+    (data / "store.sqlite").unlink()
+
+
+def move_the_journal(data):
+    journal, = data.glob("journal-0*")
+    journal.rename(data.parent / journal.name)
+
+
+def replace_the_database(data):
+    copy = data / "copy"
+    shutil.copy(data / "store.sqlite", copy)
+    copy.rename(data / "store.sqlite")
+
+
+@pytest.mark.parametrize("take_away", [take_away_all, take_away_the_database, move_the_journal, replace_the_database])
+def test_nothing_is_acknowledged_into_files_that_were_taken_away(open_server, data, connect, take_away):
+    server, sensors = open_server(data)
+    sent = [reading("attic", i, BEGIN + i, sequence=i + 1) for i in range(10)]
+    sensors.StreamSensorReadings(iter(sent))
+    take_away(data)
+    for each in (sent[0], reading("attic", 1, BEGIN + 100)):  # a repeat is no more kept than a new one
+        with pytest.raises(grpc.RpcError) as refusal:
+            sensors.SendSingleReading(each)
+        assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+    server.wait_for(rf"ERROR {data}/\S+ was removed, moved or replaced while the server runs: .*put the whole directory back")
+    assert health_of(connect(server)) == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert len(re.findall("Nothing more is accepted", server.said())) == 1
+    if take_away is move_the_journal:
+        assert history(sensors, "attic") == sent
+    stop(server)
+
+
+def test_a_file_that_was_moved_and_is_put_back_has_all(open_server, data):
+    server, sensors = open_server(data)
+    sent = [reading("attic", i, BEGIN + i) for i in range(10)]
+    sensors.StreamSensorReadings(iter(sent))
+    move_the_journal(data)
+    with pytest.raises(grpc.RpcError):
+        sensors.SendSingleReading(reading("attic", 1, BEGIN + 100))
+    stop(server)
+    journal, = data.parent.glob("journal-0*")
+    journal.rename(data / journal.name)
+    _, sensors = open_server(data)
+    assert history(sensors, "attic")[:10] == sent
+
+
 def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data, connect):
     server, sensors = open_server(data, *SMALL)
     send_many(server, [reading(f"s-{i % 10}", i / 100, BEGIN + i) for i in range(MANY)])
@@ -320,6 +372,17 @@ def test_a_database_that_is_gone_keeps_the_server_from_starting(open_server, dat
 
 
 # ---- starting ----
+
+@pytest.mark.parametrize("left", ["lost+found", ".hidden", "lock"])
+def test_a_mounted_disk_or_an_interrupted_first_start_is_as_an_empty_directory(open_server, data, left):
+    data.mkdir()
+    (data / left).touch()
+    server, sensors = open_server(data)
+    assert sensors.SendSingleReading(reading()).accepted == 1
+    stop(server)
+    open_server(data)
+
+
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_ten_thousand_sensors_start_in_a_second(open_server, data, connect, end):

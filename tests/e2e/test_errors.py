@@ -5,6 +5,7 @@ import gzip
 import pathlib
 import random
 import re
+import shutil
 import socket
 import sqlite3
 import ssl
@@ -308,6 +309,13 @@ def test_memory_full(row, start, connect):
     with pytest.raises(grpc.RpcError) as error:
         sensors.SendSingleReading(reading())
     assert error.value.details() == "the server's memory for readings is full"
+
+
+def test_store_taken_away(row, start, connect, tmp_path):
+    sensors = SensorServiceStub(connect(start(data=tmp_path / "data", plaintext=True)))
+    sensors.SendSingleReading(reading())
+    shutil.rmtree(tmp_path / "data")
+    row.check_call(lambda: sensors.SendSingleReading(reading()))
 
 
 # ---- questions ----
@@ -734,6 +742,13 @@ def test_data_unwritable(row, tmp_path):
 def test_data_is_no_directory(row, tmp_path):
     (tmp_path / "file").write_text("")
     does_not_start(row, "--allow-anyone", "--data", tmp_path / "file")
+
+
+def test_data_of_others(row, tmp_path):
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "main.c").write_text("")
+    does_not_start(row, "--allow-anyone", "--data", tmp_path / "others")
+    assert [path.name for path in (tmp_path / "others").iterdir()] == ["main.c"]
 
 
 def test_data_in_use(row, start):

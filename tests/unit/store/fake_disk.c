@@ -57,6 +57,8 @@ struct fake_disk {
     struct power *power;   /* NULL: its own */
     struct node *bad_node; /* cannot be read at: */
     uint64_t bad_at;
+    char taken[NAME_BYTES]; /* no file has this name, or another one */
+    bool is_replaced;
     enum fake_op held_op;
     enum {
         HOLD_NONE,
@@ -192,7 +194,7 @@ static void stand_still(struct fake_disk *disk, enum fake_op op) {
 
 /* Also for the operation that the power fails in: of that, a write reaches the cache. */
 static bool has_no_power(struct fake_disk *disk, enum fake_op op) {
-    bool is_change = op != FAKE_READ && op != FAKE_SIZE && op != FAKE_LIST;
+    bool is_change = op != FAKE_READ && op != FAKE_SIZE && op != FAKE_IDENTIFY && op != FAKE_LIST;
     enum power_state state = disk->power ? power_draw(disk->power, is_change) : POWER_ON;
     disk->is_off = disk->is_off || state == POWER_OFF;
     return state != POWER_ON;
@@ -378,6 +380,18 @@ static void fake_free(struct files *files) {
     (void)files;
 }
 
+static int fake_identify(struct files *files, const char *name, struct files_identity *identity) {
+    struct fake_disk *disk = disk_of(files);
+    int r = begin_plain(disk, FAKE_IDENTIFY);
+    const struct entry *entry = find(&disk->cache, name);
+    bool is_taken = strcmp(disk->taken, name) == 0;
+    if (r == 0 && is_taken && !disk->is_replaced)
+        r = -ENOENT;
+    if (r == 0)
+        *identity = (struct files_identity){is_taken, entry ? (uintptr_t)entry->node : 0};
+    return end(disk, r);
+}
+
 static const struct files_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
@@ -386,6 +400,7 @@ static const struct files_ops fake_ops = {
     .sync = fake_sync,
     .truncate = fake_truncate,
     .size = fake_size,
+    .identify = fake_identify,
     .rename = fake_rename,
     .unlink = fake_unlink,
     .sync_names = fake_sync_names,
@@ -484,6 +499,14 @@ void fake_disk_go_bad(struct fake_disk *disk, const char *name, uint64_t at) {
     assert(entry);
     disk->bad_node = entry->node;
     disk->bad_at = at;
+}
+
+void fake_disk_take_away(struct fake_disk *disk, const char *name, bool is_replaced) {
+    pthread_mutex_lock(&disk->lock);
+    assert(strlen(name) < NAME_BYTES);
+    memcpy(disk->taken, name, strlen(name) + 1);
+    disk->is_replaced = is_replaced;
+    pthread_mutex_unlock(&disk->lock);
 }
 
 /* One in four cuts keeps nothing, one keeps all, the others any subset. */

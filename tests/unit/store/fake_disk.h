@@ -28,6 +28,7 @@ enum fake_op {
     FAKE_SYNC,
     FAKE_TRUNCATE,
     FAKE_SIZE,
+    FAKE_IDENTIFY,
     FAKE_RENAME,
     FAKE_UNLINK,
     FAKE_SYNC_NAMES,
@@ -72,6 +73,10 @@ size_t fake_disk_count(struct fake_disk *disk, enum fake_op op);
 void fake_disk_hold(struct fake_disk *disk, enum fake_op op);
 void fake_disk_wait_until_held(struct fake_disk *disk);
 void fake_disk_let_go(struct fake_disk *disk);
+
+/* From now on no file has the name, or another one; whoever holds the file open notices nothing.
+ * One at a time. Files that the disk never had, as SQLite's, count as there before. */
+void fake_disk_take_away(struct fake_disk *disk, const char *name, bool is_replaced);
 
 /* From now on a read of that byte of the file fails with -EIO. One at a time. */
 void fake_disk_go_bad(struct fake_disk *disk, const char *name, uint64_t at);

@@ -43,6 +43,12 @@ static void put_file(const char *name, const char *content, size_t size) {
     assert_int_equal(fclose(file), 0);
 }
 
+static void remove_file(const char *name) {
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", bench.directory, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_an_empty_directory_can_be_served_from(void **state) {
     (void)state;
     assert_int_equal(look_at(""), 0);
@@ -57,6 +63,66 @@ static void test_one_that_is_not_there_can_be_made_if_its_parent_is(void **state
     assert_true(!seen.exists && seen.is_writable && seen.free_bytes > 0);
     assert_int_equal(look_at("/nowhere/new"), 0);
     assert_true(!seen.exists && !seen.is_writable);
+}
+
+static bool is_foreign(void) {
+    assert_int_equal(look_at(""), 0);
+    bool is_foreign;
+    assert_int_equal(store_directory_is_foreign(bench.directory, &is_foreign), 0);
+    assert_int_equal(is_foreign, seen.is_foreign);
+    return is_foreign;
+}
+
+static void test_the_files_of_others_are_told_from_a_store(void **state) {
+    (void)state;
+    /* in this order: what a file system has made, what is hidden, what a start leaves first */
+    static const char *const nobodys[] = {"lost+found", ".trash", "lock"};
+    static const char *const others[] = {"main.c", "journal-notes", "store.sqlite-wal"};
+    static const char *const ours[] = {"store.sqlite", "journal-0000000000001000",
+                                       "journal-spare-7"};
+    assert_false(is_foreign());
+    for (size_t i = 0; i < ARRAY_LEN(nobodys); i++) {
+        put_file(nobodys[i], "", 0);
+        assert_false(is_foreign());
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        put_file(others[i], "x", 1);
+        assert_true(is_foreign());
+        for (size_t k = 0; k < ARRAY_LEN(ours); k++) {
+            put_file(ours[k], "", 0);
+            assert_false(is_foreign());
+            remove_file(ours[k]);
+        }
+        remove_file(others[i]);
+    }
+    assert_false(is_foreign());
+}
+
+static void test_a_directory_of_other_files_is_refused_and_stays_as_it_is(void **state) {
+    (void)state;
+    char path[128];
+    put_file("main.c", "x", 1);
+    assert_int_equal(bench_try_open(&bench), -ENOTEMPTY);
+    assert_non_null(strstr(bench.failure.text, "holds other files and no store of Thermograph"));
+    snprintf(path, sizeof(path), "%s/lock", bench.directory);
+    assert_int_equal(access(path, F_OK), -1);
+    remove_file("main.c");
+    bench_open(&bench);
+    put_file("main.c", "x", 1); /* beside a store that is there */
+    bench_reopen(&bench);
+}
+
+static void test_a_parent_that_is_not_there_is_named(void **state) {
+    (void)state;
+    char path[128], words[256];
+    snprintf(path, sizeof(path), "%s/b/c/missing", bench.directory);
+    struct durable_bench lost = bench;
+    lost.options.directory = path;
+    lost.options.user = &lost;
+    assert_int_equal(bench_try_open(&lost), -ENOENT);
+    snprintf(words, sizeof(words), "%s/b/c is not there; make it, or mount the disk first",
+             bench.directory);
+    assert_non_null(strstr(lost.failure.text, words));
 }
 
 static void test_a_file_is_no_directory(void **state) {
@@ -140,6 +206,11 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_not_there_can_be_made_if_its_parent_is,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_files_of_others_are_told_from_a_store, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_directory_of_other_files_is_refused_and_stays_as_it_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_parent_that_is_not_there_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_is_no_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_store_tells_its_version, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_file_of_another_program_is_strange, setup,

@@ -324,6 +324,63 @@ static void test_up_to_where_the_journal_is_on_the_disk_is_noted_as_it_grows(voi
     rig_fini(&rig);
 }
 
+/* ---- files that are taken away ---- */
+
+/* Opens, writes, and takes a file away behind the store's back. */
+static void take_away(const char *name, bool is_replaced) {
+    rig_init(&rig, 1);
+    bench_open(&rig.twins.disk);
+    write_attic(3);
+    fake_disk_take_away(rig.disk, name, is_replaced);
+}
+
+static void test_a_file_that_is_taken_away_ends_accepting(void **state) {
+    (void)state;
+    static const char *const names[] = {"store.sqlite", "journal-0000000000000000"};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(names); i++) {
+        take_away(names[i / 2], i % 2);
+        assert_nothing_more_is_taken();
+        const struct durable_bench *bench = &rig.twins.disk;
+        assert_int_equal(bench->n_failures, 1);
+        assert_non_null(strstr(bench->failure.text, names[i / 2]));
+        assert_non_null(strstr(bench->failure.text, "was removed, moved or replaced"));
+        assert_null(strstr(bench->failure.text, "what was acknowledged is there"));
+        assert_int_equal(bench_count(bench->backend, "attic"), 3);
+        rig_fini(&rig);
+    }
+}
+
+/* It would be told as one that is kept. */
+static void test_a_repeat_is_not_acknowledged_once_its_file_is_gone(void **state) {
+    (void)state;
+    const struct reading reading = {
+        .sensor_id = bytes_str("attic"), .seconds = 900, .sequence = 7, .temperature = 1};
+    rig_init(&rig, 1);
+    bench_open(&rig.twins.disk);
+    for (uint64_t n_duplicates = 0; n_duplicates < 2; n_duplicates++) {
+        struct store_outcome outcome = bench_commit(rig.twins.disk.backend, &reading, 1);
+        assert_int_equal(outcome.duplicates, n_duplicates);
+    }
+    fake_disk_take_away(rig.disk, "store.sqlite", false);
+    assert_int_equal(bench_commit(rig.twins.disk.backend, &reading, 1).refused, 1);
+    rig_fini(&rig);
+}
+
+/* Whatever fails first because of it: the disk has nothing to do with it. */
+static void test_a_failure_that_a_missing_file_causes_names_the_file(void **state) {
+    (void)state;
+    take_away("store.sqlite", false);
+    fake_disk_fail(rig.disk, (struct fake_fault){.op = FAKE_WRITE, .nth = 1, .error = -ENOENT});
+    assert_nothing_more_is_taken();
+    assert_non_null(strstr(rig.twins.disk.failure.text, "store.sqlite was removed"));
+    rig_fini(&rig);
+    take_away("store.sqlite", false);
+    fault_vfs_arm(&(struct fault){.ops = FAULT_WRITE, .n = 1});
+    bench_close(&rig.twins.disk); /* the keeper seals, and fails */
+    assert_non_null(strstr(rig.twins.disk.failure.text, "store.sqlite was removed"));
+    rig_fini(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_failing_operation_of_the_journal_loses_nothing),
@@ -332,6 +389,9 @@ int main(void) {
         cmocka_unit_test(test_a_journal_lost_before_anything_was_sealed_is_named),
         cmocka_unit_test(test_a_journal_file_that_was_cut_short_is_named),
         cmocka_unit_test(test_up_to_where_the_journal_is_on_the_disk_is_noted_as_it_grows),
+        cmocka_unit_test(test_a_file_that_is_taken_away_ends_accepting),
+        cmocka_unit_test(test_a_repeat_is_not_acknowledged_once_its_file_is_gone),
+        cmocka_unit_test(test_a_failure_that_a_missing_file_causes_names_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,10 +166,36 @@ static void test_words_say_what_to_do(void **state) {
     assert_string_equal(why.text, "cannot read journal-1: No such file or directory");
 }
 
+static void test_a_file_that_loses_its_name_is_noticed(void **state) {
+    (void)state;
+    struct place place;
+    struct files_held held;
+    place_init(&place);
+    struct files *files = place.files;
+    assert_int_equal(files_hold(files, "a", &held), -ENOENT);
+    struct file *file = open_file(&place, "a", FILES_CREATE);
+    assert_int_equal(files_hold(files, "a", &held), 0);
+    assert_int_equal(files_look(files, &held), 0);
+    assert_int_equal(file->ops->write(file, 0, "x", 1), 0);
+    assert_int_equal(files_look(files, &held), 0);
+    assert_int_equal(files->ops->rename(files, "a", "b"), 0);
+    assert_int_equal(files_look(files, &held), -ESTALE);
+    struct file *other = open_file(&place, "a", FILES_CREATE);
+    assert_int_equal(files_look(files, &held), -ESTALE);
+    other->ops->close(other);
+    assert_int_equal(files->ops->rename(files, "b", "a"), 0);
+    assert_int_equal(files_look(files, &held), 0);
+    assert_int_equal(files->ops->unlink(files, "a"), 0);
+    assert_int_equal(files_look(files, &held), -ESTALE);
+    file->ops->close(file);
+    place_fini(&place);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_is_read),
         cmocka_unit_test(test_files_are_private_and_modes_are_kept),
+        cmocka_unit_test(test_a_file_that_loses_its_name_is_noticed),
         cmocka_unit_test(test_names_are_changed_and_listed),
         cmocka_unit_test(test_write_beyond_the_limit_fails),
         cmocka_unit_test(test_no_directory_no_memory),
