@@ -23,6 +23,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/file_watch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/plural.h"
@@ -77,7 +78,7 @@ struct serve {
     struct admin *admin;
     bool is_watching; /* the two that follow */
     struct signals signals;
-    uv_fs_poll_t tokens_watch;
+    struct file_watch tokens_watch;
     struct service_manager manager;
     uint64_t n_writer_looks; /* when the manager was last told that we live */
 };
@@ -154,6 +155,8 @@ static int open_collector(struct serve *serve, struct err_text *why) {
         .telemetry = serve->telemetry.readings,
         .span_of_call = otlp_grpc_call_span,
     };
+    if (options.tokens_file)
+        file_watch_look(&serve->tokens_watch, options.tokens_file);
     return collector_new(&options, &serve->collector, why);
 }
 
@@ -275,7 +278,8 @@ static void unwatch_world(struct serve *serve) {
     serve->is_watching = false;
     signals_close(&serve->signals);
     service_manager_unwatch(&serve->manager);
-    uv_close((uv_handle_t *)&serve->tokens_watch, NULL);
+    if (serve->settings.tokens)
+        file_watch_close(&serve->tokens_watch);
 }
 
 static void serve_close(struct serve *serve) {
@@ -329,13 +333,9 @@ static void on_hang_up(struct serve *serve) {
     service_manager_tell(&serve->manager, "READY=1");
 }
 
-/* check: parameters: libuv's callback */
-static void on_tokens_changed(uv_fs_poll_t *watch, int status, const uv_stat_t *before,
-                              const uv_stat_t *now) {
-    (void)status; /* a file that is gone is told by the reading */
-    (void)before;
-    (void)now;
-    reload_tokens(watch->data);
+/* A file that is gone is told by the reading. */
+static void on_tokens_changed(void *user) {
+    reload_tokens(user);
 }
 
 static void on_stopped(void *user) {
@@ -373,11 +373,9 @@ static int watch_world(struct serve *serve, struct err_text *why) {
     int r = signals_watch(&serve->signals, &serve->loop.uv, signals, on_signal, serve);
     if (r)
         return say_errno(r, "the watch for signals", why);
-    uv_fs_poll_init(&serve->loop.uv, &serve->tokens_watch);
-    serve->tokens_watch.data = serve;
     if (serve->settings.tokens)
-        uv_fs_poll_start(&serve->tokens_watch, on_tokens_changed, serve->settings.tokens,
-                         TOKENS_WATCH_MS);
+        file_watch_start(&serve->tokens_watch, &serve->loop.uv, TOKENS_WATCH_MS, on_tokens_changed,
+                         serve);
     serve->is_watching = true;
     return 0;
 }
