@@ -236,15 +236,21 @@ void otel_span_rename(struct otel_span *span, struct bytes name) {
         replace_text(span->record, name, &span->record->data.name, &span->record->name_cap);
 }
 
-/* What the limits change is copied first. */
+/* They are written as they are; what the limits change is copied to `kept`, and written from there.
+ */
+static struct otel_lent lend(struct span_record *span, const struct attribute_limits *limits,
+                             const struct otel_attribute *attributes, size_t n,
+                             struct otel_kept_attributes *kept) {
+    if (attributes_fit(limits, attributes, n))
+        return (struct otel_lent){attributes, n};
+    attributes_set_all(&span->record, kept, limits, attributes, n);
+    return (struct otel_lent){0};
+}
+
 static bool write_event(struct span_record *span, struct otel_event *said,
                         const struct otel_attribute *attributes, size_t n) {
     const struct attribute_limits *limits = &limits_of(span)->of_events;
-    struct otel_lent lent = {attributes, n};
-    if (!attributes_fit(limits, attributes, n)) {
-        attributes_set_all(&span->record, &said->attributes, limits, attributes, n);
-        lent.n = 0;
-    }
+    struct otel_lent lent = lend(span, limits, attributes, n, &said->attributes);
     return written_event(&span->record, &span->data.written_events, said, lent);
 }
 
@@ -293,15 +299,10 @@ static bool says_something(const struct otel_link_to *link) {
            link->context.trace_state.len;
 }
 
-/* What the limits change is copied first. */
 static bool write_link(struct span_record *span, struct otel_link *said,
                        const struct otel_attribute *attributes, size_t n) {
     const struct attribute_limits *limits = &limits_of(span)->of_links;
-    struct otel_lent lent = {attributes, n};
-    if (!attributes_fit(limits, attributes, n)) {
-        attributes_set_all(&span->record, &said->attributes, limits, attributes, n);
-        lent.n = 0;
-    }
+    struct otel_lent lent = lend(span, limits, attributes, n, &said->attributes);
     return written_link(&span->record, &span->data.written_links, said, lent);
 }
 
