@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sdk_fixture.h"
 
+#include <pthread.h>
+
 #include "base/clock.h"
 
 const struct otel_scope fixture_scope = {.name = {(const uint8_t *)"test", 4},
@@ -159,6 +161,17 @@ void fixture_spans(struct fixture *fixture, size_t n) {
         fixture_start(fixture, &span, &otel_context_none);
         otel_span_end(&span, 0);
     }
+}
+
+void *fixture_span_of(void *fixture) {
+    fixture_spans(fixture, 1);
+    return NULL;
+}
+
+void fixture_on_a_thread(void *(*run)(void *), void *arg) {
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run, arg), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 struct otel_value fixture_value(const struct otel_kept_attributes *kept, const char *key) {

@@ -70,6 +70,10 @@ void fixture_start(struct fixture *fixture, struct otel_span *span,
 /* Starts and ends `n` roots. */
 void fixture_spans(struct fixture *fixture, size_t n);
 
+/* To the end of a thread of its own; fixture_span_of() starts and ends one root there. */
+void fixture_on_a_thread(void *(*run)(void *), void *arg);
+void *fixture_span_of(void *fixture);
+
 /* The value of a key, OTEL_EMPTY if there is none. */
 struct otel_value fixture_value(const struct otel_kept_attributes *kept, const char *key);
 #define assert_text(value, wanted)                         \

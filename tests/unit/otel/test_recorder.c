@@ -112,22 +112,11 @@ static void test_a_full_queue_drops_and_counts(void **state) {
 
 /* ---- the ends of threads ---- */
 
-static void *record_one(void *arg) {
-    fixture_spans(arg, 1);
-    return NULL;
-}
-
-static void on_a_thread(void *(*run)(void *), void *arg) {
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, run, arg), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
 static void test_what_threads_recorded_that_have_ended_is_exported(void **state) {
     struct fixture *fixture = *state;
     fixture->exporters[OTEL_TRACES].mode = FIXTURE_TAKES;
     for (int i = 0; i < 2 * OTEL_MAX_THREADS; i++) {
-        on_a_thread(record_one, fixture);
+        fixture_on_a_thread(fixture_span_of, fixture);
         if (i % 8 == 7)
             flush(fixture);
     }
@@ -139,7 +128,7 @@ static void test_too_many_threads_lose_their_spans_and_keep_their_contexts(void 
     struct otel_losses losses;
     struct otel_span span;
     for (int i = 0; i < OTEL_MAX_THREADS; i++)
-        on_a_thread(record_one, fixture);
+        fixture_on_a_thread(fixture_span_of, fixture);
     fixture_start(fixture, &span, NULL);
     assert_false(otel_span_is_recorded(&span));
     assert_true(otel_span_context_is_valid(&span.context.span));
@@ -180,8 +169,8 @@ static void *go_on(void *arg) {
 /* Its memory is of three threads, two of which are gone; their shards stay as long as it lives. */
 static void test_a_span_may_end_on_another_thread(void **state) {
     struct handed handed = {.fixture = *state};
-    on_a_thread(begin, &handed);
-    on_a_thread(go_on, &handed);
+    fixture_on_a_thread(begin, &handed);
+    fixture_on_a_thread(go_on, &handed);
     fixture_turn(*state);
     fixture_turn(*state);
     otel_span_set(&handed.span, "ended", otel_boolean(true));
@@ -195,9 +184,9 @@ static void test_a_span_may_end_on_another_thread(void **state) {
 
 static void test_a_span_may_end_on_a_thread_without_a_shard(void **state) {
     struct handed handed = {.fixture = *state};
-    on_a_thread(begin, &handed);
+    fixture_on_a_thread(begin, &handed);
     for (int i = 1; i < OTEL_MAX_THREADS; i++)
-        on_a_thread(not_sampled_one, *state);
+        fixture_on_a_thread(not_sampled_one, *state);
     otel_span_end(&handed.span, 0);
     assert_int_equal(fixture_span(*state)->attributes.n, 1);
 }

@@ -463,17 +463,6 @@ static void test_what_threads_record_is_exported_or_counted_as_dropped(void **st
     assert_int_equal(fixture->exporters[OTEL_TRACES].n_items + n_lost(fixture), 3 * 20000);
 }
 
-static void *record_one(void *fixture) {
-    fixture_spans(fixture, 1);
-    return NULL;
-}
-
-static void on_a_thread(void *(*run)(void *), void *arg) {
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, run, arg), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
 struct handed {
     struct fixture *fixture;
     struct otel_span span;
@@ -488,9 +477,9 @@ static void *begin(void *arg) {
 /* There is nowhere to write it. */
 static void test_a_span_that_ends_on_a_thread_without_a_shard_is_counted(void **state) {
     struct handed handed = {.fixture = *state};
-    on_a_thread(begin, &handed);
+    fixture_on_a_thread(begin, &handed);
     for (int i = 1; i < OTEL_MAX_THREADS; i++)
-        on_a_thread(record_one, *state);
+        fixture_on_a_thread(fixture_span_of, *state);
     size_t before = n_lost(*state);
     otel_span_end(&handed.span, 0);
     assert_int_equal(n_lost(*state), before + 1);
