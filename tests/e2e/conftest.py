@@ -145,6 +145,19 @@ def start_program():
         each.kill()
 
 
+PEERS = {"grpcurl", "promtool", "jaeger", "observed"}  # fixtures below
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "peers: needs programs of others, which take minutes to build")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if PEERS.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.peers)
+
+
 def need_peers(*names):
     """Tests that need programs of others are skipped, by name, where these cannot be built."""
     missing = [name for name in names if not (program.PEERS / name).exists()]
@@ -162,6 +175,11 @@ def grpcurl():
 def promtool():
     need_peers("promtool")
     return program.PEERS / "promtool"
+
+
+@pytest.fixture(scope="session")
+def jaeger():
+    need_peers("jaeger-all-in-one")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import re
 import pytest
 
 import program
-from conftest import need_peers
 from pages import Reader, steps_of
 
 README = program.ROOT / "README.md"
@@ -65,8 +64,8 @@ def test_the_readmes_commands_work_from_top_to_bottom_and_those_of_its_table(rea
             reader.follow(command + "\n", None)
 
 
+@pytest.mark.usefixtures("jaeger")
 def test_the_tutorial_works_from_top_to_bottom(reader):
-    need_peers("jaeger-all-in-one")
     follow(reader, TUTORIAL)
 
 

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import pathlib
 import sys
+import threading
 
 import pytest
 
@@ -72,7 +73,46 @@ def test_a_fuzzer_that_breaks_is_a_failure_and_shows_why(driver, monkeypatch, tm
     assert all("-max_total_time=3" in command for command in commands if "tests/fuzz" in command[0])
 
 
-def test_fuzzers_that_do_not_build_are_a_failure(driver, monkeypatch, tmp_path):
+def stage_with(driver, *needs):
+    tally = driver.Tally()
+    tally.passed = 1
+    return driver.Stage(lambda repeat: tally, *needs)
+
+
+def test_what_cannot_be_built_is_a_failure_and_its_tests_do_not_run(driver, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(driver, "ROOT", tmp_path)
     monkeypatch.setattr(driver, "run", lambda command, **_: (1, "no clang"))
-    assert str(driver.fuzz("build-fuzz", 3)) == "0 passed, 1 failed"
+    stage = stage_with(driver, (driver.compile_in, "build-fuzz", "fuzzers"))
+    assert str(driver.finish("fuzz", stage, driver.begin([stage]), 1)) == "0 passed, 1 failed"
+    assert "no clang" in capsys.readouterr().out
+
+
+def test_what_several_stages_need_is_made_once_and_in_their_order(driver):
+    made = []
+
+    def first():
+        made.append("first")
+
+    def second():
+        made.append("second")
+
+    stages = [stage_with(driver, (first,)), stage_with(driver, (first,), (second,)), stage_with(driver)]
+    begun = driver.begin(stages)
+    assert [str(driver.finish("a", stage, begun, 1)) for stage in stages] == ["1 passed, 0 failed"] * 3
+    assert made == ["first", "second"]
+
+
+def test_a_stage_does_not_wait_for_what_only_later_ones_need(driver):
+    go_on, made = threading.Event(), threading.Event()
+
+    def slow():
+        go_on.wait(10)
+        made.set()
+
+    early, late = stage_with(driver), stage_with(driver, (slow,))
+    begun = driver.begin([early, late])
+    driver.finish("early", early, begun, 1)
+    assert not made.is_set()
+    go_on.set()
+    driver.finish("late", late, begun, 1)
+    assert made.is_set()
