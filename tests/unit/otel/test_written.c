@@ -260,6 +260,29 @@ static void test_texts_are_cut_at_their_limit_wherever_they_are(void **state) {
     fixture_close(&fixture);
 }
 
+/* A cut array is a copy that is needed only until it is written, or left out. */
+static void test_arrays_that_are_cut_for_ever_take_no_memory_for_ever(void **state) {
+    static char text[2000];
+    const size_t n = OTEL_MAX_THREAD_BYTES / 10000;
+    struct bytes texts[10];
+    struct fixture fixture;
+    struct otel_span span;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        texts[i] = bytes_of(memset(text, 'x', sizeof(text)), sizeof(text));
+    const struct otel_value value = {.type = OTEL_TEXTS, .n = ARRAY_LEN(texts), .texts = texts};
+    open_with(&fixture, (struct otel_limit_settings){1, 1000, 9, 9, 9, 9});
+    fixture_start(&fixture, &span, NULL);
+    for (size_t i = 0; i < n; i++) {
+        otel_span_set(&span, "set", value);
+        otel_span_set(&span, "over the limit", value);
+    }
+    otel_span_end(&span, 0);
+    assert_int_equal(sent(&fixture, OTEL_TRACES).len,
+                     strlen("work{set=;}") + 10 * 1000 + n * strlen("-"));
+    fixture_close(&fixture);
+}
+
 static void test_a_key_twice_in_an_event_is_there_once(void **state) {
     const struct otel_attribute same[] = {otel_attribute("x", otel_integer(1)),
                                           otel_attribute("", otel_integer(2)),
@@ -496,6 +519,7 @@ int main(void) {
         ENCODED(test_what_is_larger_than_a_block_is_written_whole),
         ENCODED(test_what_is_over_a_limit_is_counted),
         ENCODED(test_texts_are_cut_at_their_limit_wherever_they_are),
+        ENCODED(test_arrays_that_are_cut_for_ever_take_no_memory_for_ever),
         ENCODED(test_a_key_twice_in_an_event_is_there_once),
         ENCODED(test_what_was_prepared_is_written_as_if_it_were_said),
         ENCODED(test_a_key_that_was_prepared_twice_is_there_once),
