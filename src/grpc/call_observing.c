@@ -41,7 +41,9 @@ void *grpc_call_observer_method(const struct grpc_call *call) {
 }
 
 void *grpc_call_observer_connection(const struct grpc_call *call) {
-    return call->connection ? connection_observer_state(call->connection) : NULL;
+    if (!observer_of(call) || !call->connection)
+        return NULL;
+    return connection_observer_state(call->connection);
 }
 
 void grpc_call_observe_no_messages(struct grpc_call *call) {
