@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The observer's bytes of a call lie behind the handler's, in one piece of memory with the call.
+ * They are zeroed at its start, for spare calls are used again.
+ *
+ * What must hold: a call that has started ends, once. So each of the two is told in one place:
+ * begin() of request.c, through which every call comes, and call_end() of call.c. Messages are
+ * counted where nobody is told of them, too: the end tells the sums.
+ */
 #include "grpc/call_observing.h"
 
 #include "grpc/connection.h"
