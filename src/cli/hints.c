@@ -11,7 +11,7 @@ static const char *const leave_plaintext_out[] = {
 };
 
 static const char *hint_for_connection(const char *text, struct hint_situation situation) {
-    if (strstr(text, "refused"))
+    if (strstr(text, "connection refused"))
         return "is the server running there? --server names another";
     if (strstr(text, "signed by no CA") || strstr(text, "certificate is signed"))
         return "--ca FILE names the CA, such as certs/ca.crt";

@@ -382,11 +382,11 @@ static int watch_world(struct serve *serve, struct err_text *why) {
 
 /* ---- who started it ---- */
 
-/* Without one that can be told the server is as good. */
+/* Without one that can be told, or that watches, the server is as good. */
 static void open_manager(struct service_manager *manager) {
     struct err_text why;
     if (service_manager_init(manager, &why))
-        log_warn("no service manager is told anything: %s", why.text);
+        log_warn("the service manager: %s", why.text);
 }
 
 /* A commit that lasts from one look to the next is a disk that does not answer. */

@@ -63,7 +63,7 @@ static int take_number(const char *name, uint64_t *number, struct err_text *why)
     *number = strtoull(text, &end, 10);
     if (errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9')
         return 0;
-    err_say(why, "%s: '%.80s' is not a whole number", name, text);
+    err_say(why, "%s: '%.80s' is not a whole number, so it is not told that we live", name, text);
     return -EINVAL;
 }
 
@@ -97,8 +97,8 @@ int service_manager_init(struct service_manager *manager, struct err_text *why) 
         return 0;
     int r = take_address(manager, name, why);
     if (r == 0)
-        r = take_watchdog(manager, why);
-    return r ? r : open_socket(manager, why);
+        r = open_socket(manager, why);
+    return r ? r : take_watchdog(manager, why);
 }
 
 void service_manager_fini(struct service_manager *manager) {

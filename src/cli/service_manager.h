@@ -25,8 +25,9 @@ struct service_manager {
 
 /*
  * Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Without the first all that follows does
- * nothing. -EINVAL with words when one of them is wrong, or a negated errno with words: then too it
- * can be used, and does nothing.
+ * nothing. -EINVAL with words when one of them is wrong, or a negated errno with words. It can be
+ * used all the same: without a socket it does nothing; without a watchdog it tells the rest, for a
+ * unit of Type=notify of which READY=1 is not heard is ended.
  */
 MUST_USE int service_manager_init(struct service_manager *manager, struct err_text *why);
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The observer's bytes of a call lie behind the handler's, in one piece of memory with the call.
+ * They are zeroed at its start, for spare calls are used again.
+ *
+ * What must hold: a call that has started ends, once. So each of the two is told in one place:
+ * begin() of request.c, through which every call comes, and call_end() of call.c. Messages are
+ * counted where nobody is told of them, too: the end tells the sums.
+ */
 #include "grpc/call_observing.h"
 
 #include "grpc/connection.h"
@@ -41,7 +49,9 @@ void *grpc_call_observer_method(const struct grpc_call *call) {
 }
 
 void *grpc_call_observer_connection(const struct grpc_call *call) {
-    return call->connection ? connection_observer_state(call->connection) : NULL;
+    if (!observer_of(call) || !call->connection)
+        return NULL;
+    return connection_observer_state(call->connection);
 }
 
 void grpc_call_observe_no_messages(struct grpc_call *call) {

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As call_observing.c, of the other side. The observer's bytes are the end of the call's memory,
+ * which serves one call only.
+ *
+ * An observer adds metadata of its own while the call starts, when nothing may fail any more: its
+ * room was set aside with that of the program's, and where either limit is reached the field is
+ * left out.
+ */
 #include "grpc/client_observing.h"
 
 #include "grpc/channel_conn.h"

@@ -90,7 +90,8 @@ struct grpc_server_observer {
 void *grpc_call_observer_state(const struct grpc_call *call);
 void *grpc_call_observer_method(const struct grpc_call *call);
 
-/* The same for its connection: zeroed bytes, from its opening to its end. NULL: it is gone. */
+/* The same for its connection: zeroed bytes, from its opening to its end. NULL too once it is gone:
+ * a call that is referenced may outlive it. */
 void *grpc_call_observer_connection(const struct grpc_call *call);
 
 /* The loop's monotonic time: that of this turn. To look at the clock for each of many calls in a

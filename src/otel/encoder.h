@@ -19,7 +19,8 @@ struct otel_lent {
  * large: a full queue of whole spans would drive a server's own data out of its caches.
  *
  * Called on any thread, on many at once: nothing may be looked at but what is handed in. Each
- * appends to `out`; 0, or BUF_E_FULL or -ENOMEM: then it is dropped, and counted.
+ * appends to `out`; 0, or BUF_E_FULL or -ENOMEM: part of it may be in `out` then, which counts for
+ * nothing. It is tried again where there is more room, or dropped and counted.
  */
 struct otel_encoder {
     int (*attribute)(struct bytes key, const struct otel_value *value, struct buf *out);

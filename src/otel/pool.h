@@ -22,7 +22,8 @@ struct block {
     _Alignas(max_align_t) uint8_t memory[];
 };
 
-/* The least is a small span as it waits for its export, the largest has room for 8 MiB. */
+/* Sizes of blocks, with what stands before their memory: the least is a small span as it waits for
+ * its export, the largest is half of what a thread may have, 8 MiB. */
 enum {
     POOL_LEAST = 512,
     POOL_CLASSES = 15, /* each twice the one before */
@@ -34,8 +35,8 @@ struct pool {
     struct list all;
     size_t n_bytes; /* of all */
     size_t n_taken; /* and not found back yet */
-    char apart[64]; /* others write only this: on a cache line of its own */
-    _Atomic(struct block *) returned;
+    char apart[64];
+    _Atomic(struct block *) returned; /* others write only this: on a cache line of its own */
     char apart_from_others[64];
 };
 

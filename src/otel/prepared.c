@@ -89,6 +89,6 @@ void otel_prepared_free(struct otel_prepared *prepared) {
 
 const struct otel_attribute *otel_prepared_attributes(const struct otel_prepared *prepared,
                                                       size_t *n) {
-    *n = prepared->set->n;
-    return prepared->set->attributes;
+    *n = prepared ? prepared->set->n : 0;
+    return prepared ? prepared->set->attributes : NULL;
 }

@@ -12,8 +12,9 @@
  */
 struct otel_prepared;
 
-/* Copies; of equal keys the last one counts, and their order is that of their keys. NULL without
- * memory, or with a NULL tracer. */
+/* Copies; of equal keys the last one counts, an empty one is left out, and their order is that of
+ * their keys. NULL without memory, or with a NULL tracer: a span is started with it all the same,
+ * and has none of them. */
 struct otel_prepared *otel_prepared_new(struct otel_tracer *tracer,
                                         const struct otel_attribute *attributes, size_t n);
 

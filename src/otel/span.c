@@ -57,6 +57,8 @@ static void set(struct span_record *span, struct bytes key, const struct otel_va
 }
 
 static void set_prepared(struct span_record *span, const struct otel_prepared *prepared) {
+    if (!prepared)
+        return;
     const struct attribute_set *attributes = prepared->set;
     if (written_set_prepared(&span->record, &span->data, limits_of(span)->attributes.n, prepared))
         return;

@@ -160,16 +160,27 @@ static bool set(struct record *record, struct otel_span_data *span, size_t n_max
     return true;
 }
 
+/* An array is cut in a copy, which nobody needs once it is written: its place is free again, unless
+ * what is written lies behind it. */
+static bool set_cut(struct record *record, struct otel_span_data *span,
+                    const struct attribute_limits *limits, struct bytes key,
+                    const struct otel_value *value) {
+    struct otel_value cut;
+    if (!attributes_cut_value(record, limits, value, &cut))
+        return false;
+    const uint8_t *behind = record->at;
+    bool is_set = set(record, span, limits->n, key, &cut);
+    if (cut.type == OTEL_TEXTS && record->at == behind)
+        record->at = (uint8_t *)(uintptr_t)cut.texts;
+    return is_set;
+}
+
 void written_set(struct record *record, struct otel_span_data *span,
                  const struct attribute_limits *limits, struct bytes key,
                  const struct otel_value *value) {
-    struct otel_value cut;
-    bool fits = true;
-    if (limits->value_length != SIZE_MAX) {
-        fits = attributes_cut_value(record, limits, value, &cut);
-        value = &cut;
-    }
-    if (!fits || !set(record, span, limits->n, key, value))
+    bool is_set = limits->value_length == SIZE_MAX ? set(record, span, limits->n, key, value)
+                                                   : set_cut(record, span, limits, key, value);
+    if (!is_set)
         span->attributes.n_dropped++;
 }
 

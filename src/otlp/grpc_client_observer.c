@@ -48,13 +48,13 @@ static struct measured_method *add_method(struct otlp_grpc_client *client, struc
 
 /* The method of a path; without memory, or where there are too many, that of unknown ones. */
 static struct measured_method *method_of(struct otlp_grpc_client *client, struct bytes path) {
-    struct bytes name = path.len ? bytes_from(path, 1) : path;
+    struct bytes name = measured_path_name(path);
     struct measured_method *method = client->methods;
     for (; method->name; method = method->next)
         if (bytes_equal_str(name, method->name))
             return method;
     struct measured_method *added = NULL;
-    if (client->n_methods <= MAX_METHODS)
+    if (name.len > 0 && client->n_methods <= MAX_METHODS)
         added = add_method(client, path);
     return added ? added : method;
 }
@@ -71,7 +71,8 @@ static void describe(const struct otlp_grpc_client *client, const struct measure
     otel_attribute_list_add(attributes, "rpc.system.name", otel_str("grpc"));
     otel_attribute_list_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
     if (!method->name)
-        otel_attribute_list_add(attributes, "rpc.method_original", otel_text(bytes_from(path, 1)));
+        otel_attribute_list_add(attributes, "rpc.method_original",
+                                otel_text(measured_path_name(path)));
     otel_attribute_list_add(attributes, "server.address", otel_str(client->address.host));
     otel_attribute_list_add(attributes, "server.port", otel_integer(client->address.port));
 }

@@ -198,13 +198,17 @@ static struct otel_series *series_for(const struct measured_method *method, enum
 
 /* ---- methods ---- */
 
+struct bytes measured_path_name(struct bytes path) {
+    return path.len > 0 && path.data[0] == '/' ? bytes_from(path, 1) : path;
+}
+
 struct measured_method *measured_method_new(const struct measures *measures, struct bytes path) {
     struct measured_method *method = mem_new(struct measured_method);
     if (!method)
         return NULL;
     method->measures = measures;
     if (path.len > 0) {
-        struct bytes name = path.data[0] == '/' ? bytes_from(path, 1) : path;
+        struct bytes name = measured_path_name(path);
         method->name = mem_copy_text((const char *)name.data, name.len);
     }
     if (path.len > 0 && !method->name) {

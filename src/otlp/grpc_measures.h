@@ -57,7 +57,10 @@ struct measured_end {
 MUST_USE int measures_init(struct measures *measures, const struct measures_side *side,
                            struct otel_meter *meter);
 
-/* `path` as in `:path`; NULL: unknown ones. NULL without memory. */
+/* `pkg.Service/Method` of a `:path`; one that does not begin with a slash stays as it is. */
+struct bytes measured_path_name(struct bytes path);
+
+/* `path` as in `:path`; empty: unknown ones. NULL without memory. */
 struct measured_method *measured_method_new(const struct measures *measures, struct bytes path);
 /* All of a list. */
 void measured_methods_free(struct measured_method *first);

@@ -82,10 +82,6 @@ static struct bytes get_field(void *user, const char *name) {
 
 /* ---- calls ---- */
 
-static struct bytes without_slash(struct bytes path) {
-    return path.len && path.data[0] == '/' ? bytes_from(path, 1) : path;
-}
-
 /* What a span starts with. Not zeroed as a whole. */
 struct description {
     struct otel_attribute_list attributes;
@@ -141,7 +137,7 @@ static void describe(struct otel_tracer *tracer, const struct grpc_call *call,
     else
         describe_method(method, attributes);
     if (!method->name) {
-        struct bytes path = without_slash(grpc_call_header(call, ":path"));
+        struct bytes path = measured_path_name(grpc_call_header(call, ":path"));
         path.len = path.len < MAX_UNKNOWN_PATH ? path.len : MAX_UNKNOWN_PATH;
         otel_attribute_list_add(attributes, "rpc.method_original", otel_text(path));
     }

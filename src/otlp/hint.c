@@ -2,14 +2,14 @@
 /*
  * In order of how much a sign tells: a status says more than words do, words more than a port, and
  * that there was no answer in time least of all. The words are ours, libcurl's and OpenSSL's; where
- * they change, tests/e2e/test_doctor.py tells.
+ * they change, tests/e2e/test_doctor.py tells. A receiver that has answered says words of its own,
+ * and is on the right port: then only the status counts.
  *
  * An endpoint that is missed by little is mostly that of the other protocol, or has http:// where
  * it should have https://.
  */
 #include "otlp/hint.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -100,58 +100,60 @@ static bool is_without_tls(const struct otel_otlp_settings *settings) {
 }
 
 static const char *hint_for_leave(const struct otel_otlp_settings *settings, const char *words) {
-    if (is_without_tls(settings)) {
-        /* Go's TLS servers tell it by HTTP; a receiver that means the request says more. */
-        if (strcmp(words, "HTTP status 400") == 0)
-            return WANTS_TLS;
+    if (is_without_tls(settings))
         return hint_for_words(words_without_tls, ARRAY_LEN(words_without_tls), words);
-    }
     bool is_cut = strstr(words, "closed at once") || strstr(words, "the connection broke");
     if (!settings->client_cert_file && strstr(words, "cannot connect") && is_cut)
         return WANTS_CLIENT;
     return hint_for_words(words_with_tls, ARRAY_LEN(words_with_tls), words);
 }
 
-/* `port` as `:4318`. */
+/* `port` as `:4318`: behind it is a path, or nothing. */
 static bool has_port(const char *endpoint, const char *port) {
     const char *at = strstr(endpoint, port);
-    return at && !isdigit((unsigned char)at[strlen(port)]);
+    return at && (at[strlen(port)] == '\0' || at[strlen(port)] == '/');
 }
 
-/* By which ports receivers are mostly reached. Who has said something is on the right one. */
-static const char *hint_for_port(const struct otlp_failure *failure) {
-    static const char *const unanswered[] = {"UNAVAILABLE", "no_answer", "timeout",
-                                             "DEADLINE_EXCEEDED"};
-    const char *endpoint = failure->settings->endpoint;
-    bool is_unanswered = false;
-    for (size_t i = 0; i < ARRAY_LEN(unanswered); i++)
-        is_unanswered |= strcmp(failure->error_type, unanswered[i]) == 0;
-    if (!is_unanswered)
-        return NULL;
-    bool is_grpc = failure->settings->protocol == OTEL_PROTOCOL_GRPC;
-    if (is_grpc && has_port(endpoint, ":4318"))
+/* By which ports receivers are mostly reached. */
+static const char *hint_for_port(const struct otel_otlp_settings *settings) {
+    bool is_grpc = settings->protocol == OTEL_PROTOCOL_GRPC;
+    if (is_grpc && has_port(settings->endpoint, ":4318"))
         return "port 4318 is mostly for HTTP: OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
-    if (!is_grpc && has_port(endpoint, ":4317"))
+    if (!is_grpc && has_port(settings->endpoint, ":4317"))
         return "port 4317 is mostly for gRPC: OTEL_EXPORTER_OTLP_PROTOCOL=grpc";
     return NULL;
 }
 
-static const char *hint_for_lateness(const struct otlp_failure *failure, const char *words) {
-    bool is_late = strcmp(failure->error_type, "timeout") == 0 ||
-                   strcmp(failure->error_type, "DEADLINE_EXCEEDED") == 0 ||
-                   strstr(words, "timed out");
+static const char *hint_for_lateness(const char *error_type, const char *words) {
+    bool is_late = strcmp(error_type, "timeout") == 0 ||
+                   strcmp(error_type, "DEADLINE_EXCEEDED") == 0 || strstr(words, "timed out");
     return is_late ? WANTS_TIME : NULL;
 }
 
-static const char *hint_for(const struct otlp_failure *failure, const char *words) {
-    const char *hint = hint_for_status(failure->error_type);
+static bool is_unanswered(const char *error_type) {
+    static const char *const types[] = {"UNAVAILABLE", "no_answer", "timeout", "DEADLINE_EXCEEDED"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(error_type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *hint_for_silence(const struct otlp_failure *failure, const char *words) {
+    const char *hint = hint_for_words(words_of_all, ARRAY_LEN(words_of_all), words);
     if (!hint)
-        hint = hint_for_words(words_of_all, ARRAY_LEN(words_of_all), words);
-    if (!hint)
-        hint = hint_for_port(failure);
+        hint = hint_for_port(failure->settings);
     if (!hint)
         hint = hint_for_leave(failure->settings, words);
-    return hint ? hint : hint_for_lateness(failure, words);
+    return hint ? hint : hint_for_lateness(failure->error_type, words);
+}
+
+static const char *hint_for(const struct otlp_failure *failure, const char *words) {
+    if (is_unanswered(failure->error_type))
+        return hint_for_silence(failure, words);
+    /* Go's TLS servers tell it by HTTP; a receiver that means the request says more. */
+    if (is_without_tls(failure->settings) && strcmp(words, "HTTP status 400") == 0)
+        return WANTS_TLS;
+    return hint_for_status(failure->error_type);
 }
 
 /* Behind the words; a `$` in it is the variable that the endpoint came from. */

@@ -15,8 +15,8 @@ struct watched {
     int n_changes;
 };
 
-static void put(const struct watched *watched, const char *text) {
-    FILE *file = fopen(watched->path, "w");
+static void put(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
     assert_int_equal(fclose(file), 0);
@@ -44,7 +44,7 @@ static int setup(void **state) {
     int fd = mkstemp(watched.path);
     assert_true(fd >= 0);
     close(fd);
-    put(&watched, "a");
+    put(watched.path, "a");
     assert_int_equal(uv_loop_init(&watched.loop), 0);
     file_watch_look(&watched.watch, watched.path);
     *state = &watched;
@@ -69,13 +69,13 @@ static void test_a_change_is_told_once(void **state) {
     struct watched *watched = *state;
     start(watched);
     let_look(watched, 0);
-    put(watched, "bb");
+    put(watched->path, "bb");
     let_look(watched, 1);
 }
 
 static void test_a_change_between_the_first_look_and_the_start_is_told(void **state) {
     struct watched *watched = *state;
-    put(watched, "bb");
+    put(watched->path, "bb");
     start(watched);
     let_look(watched, 1);
 }
@@ -85,8 +85,20 @@ static void test_a_file_that_goes_and_comes_has_changed_twice(void **state) {
     start(watched);
     unlink(watched->path);
     let_look(watched, 1);
-    put(watched, "a");
+    put(watched->path, "a");
     let_look(watched, 2);
+}
+
+/* Both were written before the first look, and are of the same length. */
+static void test_a_file_that_is_moved_into_its_place_has_changed(void **state) {
+    struct watched *watched = *state;
+    char other[sizeof(watched->path) + 4];
+    snprintf(other, sizeof(other), "%s-new", watched->path);
+    put(other, "b");
+    file_watch_look(&watched->watch, watched->path);
+    start(watched);
+    assert_int_equal(rename(other, watched->path), 0);
+    let_look(watched, 1);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -96,6 +108,7 @@ int main(void) {
         CASE(test_a_file_that_stays_is_not_told),
         CASE(test_a_change_is_told_once),
         CASE(test_a_change_between_the_first_look_and_the_start_is_told),
+        CASE(test_a_file_that_is_moved_into_its_place_has_changed),
         CASE(test_a_file_that_goes_and_comes_has_changed_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/wakeup.h"
 
+#include <sys/resource.h>
+
 #include "unit.h"
 
 /* That none is lost between threads is shown by test_store.c. */
@@ -55,10 +57,25 @@ static void test_who_has_promised_to_look_is_not_woken(void **state) {
     sleeper_fini(&sleeper);
 }
 
+static void test_without_a_descriptor_there_is_none(void **state) {
+    (void)state;
+    struct sleeper sleeper;
+    struct rlimit limit, none;
+    assert_int_equal(uv_loop_init(&sleeper.loop), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int r = wakeup_init(&sleeper.wakeup, &sleeper.loop, count);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(r, -EMFILE);
+    assert_int_equal(uv_loop_close(&sleeper.loop), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_however_often_sent_it_calls_once),
         cmocka_unit_test(test_who_has_promised_to_look_is_not_woken),
+        cmocka_unit_test(test_without_a_descriptor_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

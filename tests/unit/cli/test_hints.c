@@ -17,6 +17,15 @@ static void test_refused_connection_asks_for_the_server(void **state) {
     assert_hints(hint_for(GRPC_UNAVAILABLE, "connection refused", tls), "is the server running");
 }
 
+static void test_a_refused_certificate_is_not_a_server_that_is_not_there(void **state) {
+    (void)state;
+    struct hint_situation tls = {.has_token = true};
+    assert_null(hint_for(GRPC_UNAVAILABLE,
+                         "cannot connect to h:1: the server's certificate was refused: unsuitable "
+                         "certificate purpose",
+                         tls));
+}
+
 static void test_an_unknown_ca_asks_for_its_file(void **state) {
     (void)state;
     struct hint_situation tls = {.has_token = true};
@@ -90,6 +99,7 @@ static void test_errors_that_speak_for_themselves_have_no_hint(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_connection_asks_for_the_server),
+        cmocka_unit_test(test_a_refused_certificate_is_not_a_server_that_is_not_there),
         cmocka_unit_test(test_an_unknown_ca_asks_for_its_file),
         cmocka_unit_test(test_wrong_kind_of_connection),
         cmocka_unit_test(test_plaintext_is_taken_back_where_it_was_said),

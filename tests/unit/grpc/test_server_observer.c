@@ -433,6 +433,36 @@ static void test_its_bytes_stay_as_long_as_the_call_is_referenced(void **state) 
     server_do(fixture, record, drop);
 }
 
+static void drop_without_connection(struct grpc_call *call) {
+    fault_unless(!grpc_call_observer_connection(call));
+    grpc_call_unref(call);
+}
+
+static void test_a_call_that_is_referenced_may_outlive_its_connection(void **state) {
+    struct server_fixture *fixture = *state;
+    server_start(fixture, "/test.Probe/Kept");
+    struct record *record = server_record(fixture, 0);
+    raw_abort(&fixture->clients[0]);
+    server_until(fixture, atomic_load(&seen.n_closed) == 1);
+    server_do(fixture, record, drop_without_connection);
+}
+
+static void finish_unobserved(struct grpc_call *call) {
+    fault_unless(!grpc_call_observer_state(call) && !grpc_call_observer_method(call) &&
+                 !grpc_call_observer_connection(call));
+    grpc_call_finish(call, GRPC_OK, "%s", "");
+}
+
+static void test_without_an_observer_nothing_is_kept_for_one(void **state) {
+    forget();
+    server_setup(state);
+    struct raw_call *call = server_start(*state, "/test.Probe/Silent");
+    server_do(*state, server_record(*state, 0), finish_unobserved);
+    server_expect(*state, call, GRPC_OK);
+    server_teardown(state);
+    assert_int_equal(atomic_load(&seen.n_faults), 0);
+}
+
 /* The fixture's probe has 12 methods, health and reflection theirs, and there are the unknown. */
 /* The client speaks without TLS where the server wants it. */
 static void test_a_tls_handshake_that_fails_is_told(void **state) {
@@ -504,6 +534,8 @@ int main(void) {
         TEST(test_unknown_methods_have_a_method_of_their_own),
         TEST(test_a_call_that_is_finished_early_ends_once),
         TEST(test_its_bytes_stay_as_long_as_the_call_is_referenced),
+        TEST(test_a_call_that_is_referenced_may_outlive_its_connection),
+        cmocka_unit_test(test_without_an_observer_nothing_is_kept_for_one),
         TEST(test_a_tls_handshake_that_fails_is_told),
         TEST(test_each_method_is_told_once_and_the_unknown_ones_together),
         cmocka_unit_test(test_an_observer_without_callbacks_only_counts),

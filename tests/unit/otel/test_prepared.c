@@ -66,6 +66,24 @@ static void test_without_a_tracer_nothing_is_prepared(void **state) {
     otel_prepared_free(NULL);
 }
 
+/* What otel_prepared_new() gives then may be handed on like any other. */
+static void test_without_memory_a_span_has_its_own_only(void **state) {
+    struct fixture *fixture = *state;
+    struct otel_span span;
+    size_t n = 1;
+    fail_alloc_at(1);
+    struct otel_prepared *prepared = otel_prepared_new(fixture->tracer, given, ARRAY_LEN(given));
+    fail_alloc_off();
+    assert_null(prepared);
+    otel_prepared_attributes(prepared, &n);
+    assert_int_equal(n, 0);
+    start_with(fixture, prepared, &span);
+    otel_span_end(&span, 0);
+    const struct otel_kept_attributes *kept = &fixture_span(fixture)->attributes;
+    assert_int_equal(kept->n, 1);
+    assert_int_equal(fixture_value(kept, "port").integer, 81);
+}
+
 static void test_each_allocation_may_fail(void **state) {
     struct fixture *fixture = *state;
     struct otel_prepared *prepared = NULL;
@@ -84,6 +102,7 @@ int main(void) {
         ON_SDK(test_a_sampler_may_look_at_them),
         ON_SDK(test_a_span_that_is_not_sampled_takes_none),
         cmocka_unit_test(test_without_a_tracer_nothing_is_prepared),
+        ON_SDK(test_without_memory_a_span_has_its_own_only),
         ON_SDK(test_each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,6 +260,29 @@ static void test_texts_are_cut_at_their_limit_wherever_they_are(void **state) {
     fixture_close(&fixture);
 }
 
+/* A cut array is a copy that is needed only until it is written, or left out. */
+static void test_arrays_that_are_cut_for_ever_take_no_memory_for_ever(void **state) {
+    static char text[2000];
+    const size_t n = OTEL_MAX_THREAD_BYTES / 10000;
+    struct bytes texts[10];
+    struct fixture fixture;
+    struct otel_span span;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        texts[i] = bytes_of(memset(text, 'x', sizeof(text)), sizeof(text));
+    const struct otel_value value = {.type = OTEL_TEXTS, .n = ARRAY_LEN(texts), .texts = texts};
+    open_with(&fixture, (struct otel_limit_settings){1, 1000, 9, 9, 9, 9});
+    fixture_start(&fixture, &span, NULL);
+    for (size_t i = 0; i < n; i++) {
+        otel_span_set(&span, "set", value);
+        otel_span_set(&span, "over the limit", value);
+    }
+    otel_span_end(&span, 0);
+    assert_int_equal(sent(&fixture, OTEL_TRACES).len,
+                     strlen("work{set=;}") + 10 * 1000 + n * strlen("-"));
+    fixture_close(&fixture);
+}
+
 static void test_a_key_twice_in_an_event_is_there_once(void **state) {
     const struct otel_attribute same[] = {otel_attribute("x", otel_integer(1)),
                                           otel_attribute("", otel_integer(2)),
@@ -435,6 +458,12 @@ static void test_a_warm_thread_asks_the_heap_for_nothing(void **state) {
 
 /* ---- other threads ---- */
 
+static void flush(struct fixture *fixture) {
+    otel_sdk_flush(fixture->sdk, fixture->now_ns);
+    while (!otel_sdk_is_flushed(fixture->sdk))
+        fixture_turn(fixture);
+}
+
 static void *record_many(void *arg) {
     for (int i = 0; i < 20000; i++) {
         struct otel_span span;
@@ -456,11 +485,50 @@ static void test_what_threads_record_is_exported_or_counted_as_dropped(void **st
         fixture_turn(fixture);
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    otel_sdk_flush(fixture->sdk, fixture->now_ns);
-    while (!otel_sdk_is_flushed(fixture->sdk))
-        fixture_turn(fixture);
+    flush(fixture);
     assert_true(fixture->exporters[OTEL_TRACES].n_items > 0);
     assert_int_equal(fixture->exporters[OTEL_TRACES].n_items + n_lost(fixture), 3 * 20000);
+}
+
+struct shared {
+    struct fixture *fixture;
+    const struct otel_prepared *prepared;
+};
+
+static void start_shared(const struct shared *shared, struct otel_span *span) {
+    const struct otel_span_options options = {.name = bytes_str("work"),
+                                              .parent = &otel_context_none,
+                                              .prepared = &shared->prepared,
+                                              .n_prepared = 1};
+    otel_span_start(shared->fixture->tracer, &options, span);
+}
+
+static void *change_many(void *arg) {
+    for (int i = 0; i < 2000; i++) {
+        struct otel_span span;
+        start_shared(arg, &span);
+        otel_span_set(&span, "m", otel_str("No"));
+        otel_span_end(&span, 0);
+    }
+    return NULL;
+}
+
+static void test_threads_share_what_was_prepared_and_each_span_has_a_copy(void **state) {
+    struct fixture *fixture = *state;
+    struct otel_prepared *prepared = otel_prepared_new(fixture->tracer, method, ARRAY_LEN(method));
+    struct shared shared = {fixture, prepared};
+    struct otel_span span;
+    pthread_t threads[3];
+    start_shared(&shared, &span);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, change_many, &shared), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    otel_prepared_free(prepared);
+    fixture->exporters[OTEL_TRACES].mode = FIXTURE_TAKES;
+    flush(fixture);
+    fixture->exporters[OTEL_TRACES].mode = FIXTURE_HOLDS;
+    assert_sent(fixture, &span, "work{m=Get;s=system;}");
 }
 
 struct handed {
@@ -496,6 +564,7 @@ int main(void) {
         ENCODED(test_what_is_larger_than_a_block_is_written_whole),
         ENCODED(test_what_is_over_a_limit_is_counted),
         ENCODED(test_texts_are_cut_at_their_limit_wherever_they_are),
+        ENCODED(test_arrays_that_are_cut_for_ever_take_no_memory_for_ever),
         ENCODED(test_a_key_twice_in_an_event_is_there_once),
         ENCODED(test_what_was_prepared_is_written_as_if_it_were_said),
         ENCODED(test_a_key_that_was_prepared_twice_is_there_once),
@@ -507,6 +576,7 @@ int main(void) {
         ENCODED(test_each_allocation_may_fail),
         ENCODED(test_a_warm_thread_asks_the_heap_for_nothing),
         ENCODED(test_what_threads_record_is_exported_or_counted_as_dropped),
+        ENCODED(test_threads_share_what_was_prepared_and_each_span_has_a_copy),
         ENCODED(test_a_span_that_ends_on_a_thread_without_a_shard_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

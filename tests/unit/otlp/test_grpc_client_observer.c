@@ -215,6 +215,20 @@ static void test_methods_without_end_are_counted_as_other(void **state) {
                         "grpc.target=dns:///127.0.0.1:PORT} 6\n");
 }
 
+/* A path that is none is the program's error; what is said of it is no better than it is. */
+static void test_a_path_without_a_slash_is_said_as_it_is(void **state) {
+    static const struct {
+        const char *path, *name;
+    } cases[] = {{"", "CLIENT grpc ERROR"}, {"echo", "CLIENT echo ERROR"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct told told = {0};
+        told_start(&told, *state, cases[i].path);
+        grpc_client_call_cancel(told.call);
+        told_wait(&told);
+        assert_has(observed_spans(&observed), cases[i].name);
+    }
+}
+
 static void test_limits_and_handshakes_are_counted(void **state) {
     struct told told = {0};
     told_call(&told, *state, "/too-large", "");
@@ -294,6 +308,7 @@ int main(void) {
         TEST(test_a_stream_has_its_first_messages),
         TEST(test_metrics_follow_a66_and_the_conventions),
         TEST(test_methods_without_end_are_counted_as_other),
+        TEST(test_a_path_without_a_slash_is_said_as_it_is),
         TEST(test_limits_and_handshakes_are_counted),
         cmocka_unit_test_setup_teardown(test_without_a_tracer_the_callers_context_is_handed_on,
                                         setup_without_spans, teardown),

@@ -21,7 +21,7 @@ static void assert_hint(const struct otel_otlp_settings *settings, const char *e
 static char tls_url[] = "https://collector:4317", plain_url[] = "http://collector:4317",
             grpc_url[] = "http://collector:4318", http_url[] = "http://collector:4317/v1/logs",
             other_url[] = "https://collector/v1/traces", bare_url[] = "collector:55680",
-            longer_url[] = "http://collector:43180";
+            longer_url[] = "http://collector:43180", v6_url[] = "http://[fd00::4318]:55680";
 
 /* What the way there has nothing to do with. */
 static void check(const char *error_type, const char *said, const char *hint) {
@@ -85,10 +85,12 @@ static void test_the_other_protocols_port_leads_to_the_protocol(void **state) {
                                             .endpoint = http_url};
     const struct otel_otlp_settings longer = {.protocol = OTEL_PROTOCOL_GRPC,
                                               .endpoint = longer_url};
+    const struct otel_otlp_settings v6 = {.protocol = OTEL_PROTOCOL_GRPC, .endpoint = v6_url};
     assert_hint(&grpc, "UNAVAILABLE", "it closed at once", "http/protobuf");
     assert_hint(&http, "no_answer", "odd", "=grpc");
     assert_hint(&grpc, "timeout", "no answer in time", "http/protobuf");
     assert_hint(&longer, "UNAVAILABLE", "odd", NULL);
+    assert_hint(&v6, "UNAVAILABLE", "odd", NULL);
     assert_hint(&grpc, "INTERNAL", "it answers", NULL);
     assert_hint(&grpc, "out_of_memory", "memory ran out", NULL);
 }
@@ -112,6 +114,15 @@ static void test_who_hangs_up_on_http_over_tls_may_want_grpc(void **state) {
     const struct otel_otlp_settings http = {.protocol = OTEL_PROTOCOL_HTTP_PROTOBUF,
                                             .endpoint = other_url};
     assert_hint(&http, "no_answer", "Empty reply from server", "_PROTOCOL=grpc");
+}
+
+/* The words are the receiver's then, and say nothing about the way to it. */
+static void test_what_a_receiver_has_answered_has_no_hint_about_the_way_there(void **state) {
+    (void)state;
+    check("INVALID_ARGUMENT", "INVALID_ARGUMENT: this tenant is not for traces", NULL);
+    check("rejected", "cannot resolve the name of a metric", NULL);
+    check("502", "HTTP status 502: upstream: connection refused", NULL);
+    check("504", "HTTP status 504: upstream timed out", NULL);
 }
 
 static void test_lateness_asks_for_time_where_nothing_else_is_known(void **state) {
@@ -138,6 +149,7 @@ int main(void) {
         cmocka_unit_test(test_the_other_protocols_port_leads_to_the_protocol),
         cmocka_unit_test(test_the_wrong_scheme_leads_to_the_other),
         cmocka_unit_test(test_who_hangs_up_on_http_over_tls_may_want_grpc),
+        cmocka_unit_test(test_what_a_receiver_has_answered_has_no_hint_about_the_way_there),
         cmocka_unit_test(test_lateness_asks_for_time_where_nothing_else_is_known),
         cmocka_unit_test(test_what_is_not_known_has_no_hint),
     };
