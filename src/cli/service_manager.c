@@ -107,6 +107,16 @@ void service_manager_fini(struct service_manager *manager) {
     manager->fd = -1;
 }
 
+/* A signal ends a wait for room in the manager's queue, even one that restarts other calls. */
+static ssize_t send_message(const struct service_manager *manager, const char *text, size_t len) {
+    ssize_t r;
+    do
+        r = sendto(manager->fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)&manager->address,
+                   manager->address_len);
+    while (r < 0 && errno == EINTR);
+    return r;
+}
+
 void service_manager_tell(const struct service_manager *manager, const char *format, ...) {
     char message[MESSAGE_MAX];
     va_list arguments;
@@ -116,8 +126,7 @@ void service_manager_tell(const struct service_manager *manager, const char *for
     int n = vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
     size_t len = n < (int)sizeof(message) ? (size_t)n : sizeof(message) - 1;
-    if (sendto(manager->fd, message, len, MSG_NOSIGNAL, (const struct sockaddr *)&manager->address,
-               manager->address_len) < 0)
+    if (send_message(manager, message, len) < 0)
         log_warn("the service manager (NOTIFY_SOCKET) cannot be told: %s", strerror(errno));
 }
 

@@ -5,10 +5,12 @@
  */
 #include "cli/service_manager.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -185,6 +187,50 @@ static void test_a_manager_that_does_not_read_holds_nobody_up(void **state) {
     close(listener.fd);
 }
 
+static int interrupted_fd;
+static volatile sig_atomic_t n_signals;
+
+/* Makes room at the third signal only, so that two have nothing but disturbed. */
+static void on_signal(int number) {
+    char message[16];
+    (void)number;
+    if (++n_signals == 3)
+        (void)!recv(interrupted_fd, message, sizeof(message), 0);
+}
+
+static void fill(struct listener *listener) {
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    socklen_t len = sizeof(listener->address);
+    assert_int_equal(getsockname(listener->fd, (struct sockaddr *)&listener->address, &len), 0);
+    while (sendto(fd, "full", 4, 0, (struct sockaddr *)&listener->address, len) == 4)
+        ;
+    close(fd);
+}
+
+static void test_a_signal_does_not_lose_what_is_told(void **state) {
+    const struct itimerval often = {.it_interval.tv_usec = 2000, .it_value.tv_usec = 2000};
+    struct sigaction before, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct listener listener;
+    struct service_manager manager;
+    (void)state;
+    listener_open_somewhere(&listener);
+    open_manager(&manager);
+    fill(&listener);
+    interrupted_fd = listener.fd;
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &often, NULL);
+    service_manager_tell(&manager, "READY=1");
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_true(n_signals >= 3);
+    assert_int_equal(n_lines, 0);
+    while (strcmp(listener_hear(&listener), "full") == 0)
+        ;
+    assert_string_equal(listener.heard, "READY=1");
+    service_manager_fini(&manager);
+    close(listener.fd);
+}
+
 static void assert_refused(const char *words) {
     struct service_manager manager;
     struct err_text why = {""};
@@ -298,6 +344,7 @@ int main(void) {
         TEST(test_a_text_that_is_too_long_is_cut),
         TEST(test_a_manager_that_is_gone_is_a_line),
         TEST(test_a_manager_that_does_not_read_holds_nobody_up),
+        TEST(test_a_signal_does_not_lose_what_is_told),
         TEST(test_a_name_that_is_no_sockets_is_refused),
         TEST(test_a_watchdog_that_is_no_number_takes_away_only_itself),
         TEST(test_a_watchdog_of_another_process_is_not_ours),
