@@ -777,6 +777,38 @@ def test_stream_without_a_server_has_sent_nothing(free_port, readings):
     assert "not known" not in done.stderr
 
 
+DATASET_KINDS = ["unary", "client-stream", "chat"]
+ENDLESS_DATASET = ["--dataset", "A", "--count", 10**9, "--sensors", 2]
+
+
+@pytest.mark.parametrize("kind", DATASET_KINDS)
+def test_a_data_set_without_a_server_has_sent_nothing(free_port, kind):
+    done = run("simulate", "--kind", kind, *ENDLESS_DATASET, "--server", f"127.0.0.1:{free_port}", "--plaintext")
+    assert "is the server running there?" in failed(done)
+    assert "nothing was sent: there has been no connection" in done.stderr
+    assert "acknowledged" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", DATASET_KINDS)
+def test_a_data_set_that_loses_its_server_says_how_far_it_came(start, start_program, kind):
+    server = start(plaintext=True)
+    sender = start_program("simulate", "--kind", kind, *ENDLESS_DATASET, *server.access())
+    while "sensor-1" not in server.call("sensors").stdout:
+        assert sender.process.poll() is None, sender.said()
+    server.kill()
+    assert sender.process.wait(PATIENCE_S) == FAILED
+    sender.wait_for(r"^thermograph: simulate: [1-9]\d* readings? sent; \d+ of them were acknowledged; "
+                    "run it again: what is kept is not stored twice$")
+    sender.wait_for("^thermograph: simulate: UNAVAILABLE: ")
+
+
+def test_a_data_set_that_is_refused_is_not_to_be_run_again(server):
+    done = server.call("simulate", "--dataset", "A", "--count", 1000, token="tg_not_a_token_of_this_server")
+    assert "UNAUTHENTICATED" in failed(done)
+    assert "; 0 of them were acknowledged\n" in done.stderr
+    assert "run it again" not in done.stderr
+
+
 @pytest.mark.parametrize("change, words", [
     (["--ca", "/etc/ssl/certs/ca-certificates.crt"], "--ca"),
     (["--plaintext"], "--plaintext"),
