@@ -923,7 +923,8 @@ def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, t
     other, other_key = make_certificate_for(tmp_path, "elsewhere.example")
     for certificate, key, ca, words in (
             (dated, certs / "server.key", certs / "ca.crt", "has expired (to renew it there: make generate_certs"),
-            (other, other_key, other, "is not for 'localhost' (--server has to be one of the certificate's names)"),
+            (other, other_key, other, "is not for 'localhost', but for elsewhere.example (--server has to be one of the certificate's "
+             'names; to add one, where the server is: make generate_certs RENEW=1 NAMES="that.name", and restart it)'),
             (other, other_key, certs / "ca.crt", "no CA that is trusted here (--ca FILE names the CA")):
         with shown(certificate, key) as port:
             done = run(*verb, "--server", f"localhost:{port}", "--ca", ca)
