@@ -566,7 +566,8 @@ def test_health_needs_no_token_and_tells_by_its_status(server):
     assert good(run("health", *access)) == "SERVING\n"
     assert json.loads(good(run("health", "SensorService", "-o", "json", *access))) == {
         "service": "SensorService", "status": "SERVING"}
-    assert "NOT_FOUND" in failed(run("health", "Nobody", *access))
+    assert ("NOT_FOUND: no such service here: there are SensorService, thermograph.v1.Thermograph, "
+            "and, without a name, the whole server") in failed(run("health", "Nobody", *access))
 
 
 FIGURES_ON_DISK = {

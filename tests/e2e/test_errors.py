@@ -14,6 +14,7 @@ import threading
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import program
 from certificates import make_dated_certificate
@@ -383,6 +384,11 @@ def test_damaged_readings_in_statistics(row, damaged, connect):
     from thermograph.v1.thermograph_pb2_grpc import ThermographStub
     row.check_call(lambda: ThermographStub(connect(damaged)).GetStatistics(
         GetStatisticsRequest(sensor_id="attic", start_time=BEGIN + 1)))
+
+
+def test_health_of_an_unknown_service(row, server, connect):
+    health = health_pb2_grpc.HealthStub(connect(server))
+    row.check_call(lambda: health.Check(health_pb2.HealthCheckRequest(service="SensorServce")))
 
 
 def test_page_token_not_ours(row, thermograph):
