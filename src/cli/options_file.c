@@ -38,15 +38,6 @@ static void fill_fields(cyaml_schema_field_t fields[N_OPTIONS + 1]) {
     fields[N_OPTIONS] = (cyaml_schema_field_t)CYAML_FIELD_END;
 }
 
-/* Cuts the words where `marker` starts and gives what follows it, or NULL when it is not there. */
-static const char *cut_at(struct err_text *words, const char *marker) {
-    char *at = strstr(words->text, marker);
-    if (!at)
-        return NULL;
-    *at = '\0';
-    return at + strlen(marker);
-}
-
 /* The one option that people write as a list. */
 static void explain_list(struct err_text *why) {
     struct err_text words = *why;
@@ -57,7 +48,7 @@ static void explain_list(struct err_text *why) {
 /* What is allowed in place of a key that the schema does not know is for us to say. */
 static void explain_unknown_key(struct err_text *why) {
     struct err_text words = *why;
-    const char *key = cut_at(&words, "Unexpected key: ");
+    const char *key = yamlfile_cut_unknown_key(&words);
     if (!key)
         return;
     const char *near = nearest_name(key, option_name, N_OPTIONS);

@@ -191,9 +191,14 @@ static void test_files_that_are_wrong_are_refused_with_place_and_reason(void **s
     static const struct {
         const char *content, *words;
     } rows[] = {
-        {"tokens:\n  - name: x\n    colour: 3\n", ":3: Unexpected key: colour"},
+        {"tokens:\n  - name: x\n    colour: 3\n",
+         ":3: there is no key 'colour' here; the file has the key tokens, and each token of it has "
+         "name, sha256, write and read"},
+        {"token:\n  - name: x\n", ":1: there is no key 'token' here; the file has the key tokens"},
         {"tokens: 5\n", ":1:"},
-        {"tokens:\n  - name: x\n    sha256: abc\n", ":3:"},
+        {"tokens:\n  - name: x\n    sha256: abc\n", ":3: sha256: at least 64 bytes belong here"},
+        {"tokens:\n  - name: x\n    write: *\n", ":3: this is no YAML: "},
+        {"tokens:\n  - name: x\n    write: *\n", "(a value that begins with * stands in quotes)"},
         {"tokens:\n- name: x\n"
          "  sha256: zz81d085884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n"
          "  write: \"*\"\n  read: \"*\"\n",
