@@ -11,7 +11,8 @@
  *
  * A failed write or sync is final (durable_fail): what the disk holds is not known any more, so
  * nothing is promised after it. Reading goes on. The same when somebody takes a file away that is
- * written (durable_look): every commit looks before it is answered, which costs 3 us.
+ * written, or moves the directory (durable_look): every commit looks before it is answered, which
+ * costs 3 us.
  */
 #include <fcntl.h>
 #include <libgen.h>

@@ -238,6 +238,15 @@ def take_away_the_database(data):
     (data / "store.sqlite").unlink()
 
 
+def move_all(data):
+    data.rename(data.parent / "moved")
+
+
+def replace_all(data):
+    move_all(data)
+    shutil.copytree(data.parent / "moved", data)
+
+
 def move_the_journal(data):
     journal, = data.glob("journal-0*")
     journal.rename(data.parent / journal.name)
@@ -249,7 +258,8 @@ def replace_the_database(data):
     copy.rename(data / "store.sqlite")
 
 
-@pytest.mark.parametrize("take_away", [take_away_all, take_away_the_database, move_the_journal, replace_the_database])
+@pytest.mark.parametrize("take_away", [take_away_all, take_away_the_database, move_all, replace_all, move_the_journal,
+                                       replace_the_database])
 def test_nothing_is_acknowledged_into_files_that_were_taken_away(open_server, data, connect, take_away):
     server, sensors = open_server(data)
     sent = [reading("attic", i, BEGIN + i, sequence=i + 1) for i in range(10)]
@@ -279,6 +289,22 @@ def test_a_file_that_was_moved_and_is_put_back_has_all(open_server, data):
     journal.rename(data / journal.name)
     _, sensors = open_server(data)
     assert history(sensors, "attic")[:10] == sent
+
+
+@pytest.mark.parametrize("also_a_new_one", [False, True])
+def test_a_directory_that_was_moved_and_is_put_back_has_all(open_server, data, also_a_new_one):
+    server, sensors = open_server(data, *SMALL)
+    sent = [reading("attic", i / 100, BEGIN + i) for i in range(MANY)]
+    send_many(server, sent)
+    (replace_all if also_a_new_one else move_all)(data)
+    with pytest.raises(grpc.RpcError):
+        sensors.SendSingleReading(reading("attic", 1, BEGIN + 2 * MANY))
+    stop(server)
+    if also_a_new_one:
+        shutil.rmtree(data)
+    (data.parent / "moved").rename(data)
+    _, sensors = open_server(data, *SMALL)
+    assert history(sensors, "attic")[:MANY] == sent  # what was refused may stand behind it
 
 
 def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data, connect):
