@@ -197,7 +197,7 @@ static int lock_directory(struct durable *durable, struct err_text *why) {
     const char *directory = durable->options.directory;
     int r = open_lock(durable);
     if (r == -ENOTDIR)
-        err_say(why, "%s is no directory", directory);
+        err_say(why, "%s is no directory: name one, or one that is not there yet", directory);
     else if (r)
         err_say(why, "the directory %s cannot be written: %s%s", directory, strerror(-r),
                 files_remedy(r));

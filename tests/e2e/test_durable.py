@@ -222,6 +222,21 @@ def test_a_file_that_may_not_grow_is_a_full_disk(open_server, data, connect, mon
     assert_kept(server, kept)
 
 
+@pytest.mark.parametrize("free_kib, words", [
+    (0, r"store\.sqlite: database or disk is full .*; make room on the disk and start again"),
+    (200, r"cannot make a journal file: No space left on device; make room on the disk and start again")])
+def test_a_start_on_a_full_disk_says_what_to_do_and_the_next_is_well(mount, open_server, free_kib, words):
+    disk = mount("size=4M")
+    full = disk / ".fill"
+    full.write_bytes(bytes((4096 - free_kib) * 1024))
+    done = program.run("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--data", disk / "new" if free_kib else disk)
+    assert done.returncode == 1 and "serving" not in done.stderr
+    assert re.search(words, done.stderr), done.stderr
+    full.unlink()
+    _, sensors = open_server(disk / "new" if free_kib else disk, *SMALL)
+    assert sensors.SendSingleReading(reading("attic", 1, BEGIN)).accepted == 1
+
+
 def test_a_read_only_directory_is_named(mount):
     disk = mount("size=1M")
     remount(disk, "ro")

@@ -720,6 +720,15 @@ def test_port_in_use(row, plain_server):
         row, "--data", "none", "--allow-anyone", listen=["127.0.0.1:0", plain_server.address])
 
 
+def test_listen_on_no_name(row):
+    does_not_start(row, "--data", "none", "--allow-anyone", "--allow-plaintext-from-network",
+                   listen=["nohost.invalid:50051"])
+
+
+def test_admin_on_no_name(row):
+    does_not_start(row, "--data", "none", "--allow-anyone", "--admin", "9464x")
+
+
 def test_admin_port_in_use(row, plain_server):
     does_not_start(row, "--data", "none", "--allow-anyone", "--admin", plain_server.address)
 
