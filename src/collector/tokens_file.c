@@ -192,6 +192,11 @@ static int replace_file(const char *file, const char *text, size_t len) {
     return r ? r : sync_folder(file);
 }
 
+bool tokens_file_is_open(const char *file) {
+    struct stat info;
+    return stat(file, &info) == 0 && (info.st_mode & (S_IROTH | S_IWOTH | S_IWGRP));
+}
+
 char *tokens_real_path(const char *file) {
     char *path = realpath(file, NULL);
     return path ? path : mem_copy_text(file, strlen(file));

@@ -1150,6 +1150,14 @@ def test_a_token_file_that_everybody_can_read_is_warned_of(server, tmp_path):
         assert ("can be read by every user here; run: chmod 600" in done.stderr) == warns
 
 
+@pytest.mark.parametrize("mode, warns", [(0o600, False), (0o640, False), (0o644, True), (0o622, True)])
+def test_a_file_of_tokens_that_others_can_read_or_change_is_warned_of(start, make_token, tokens_file, mode, warns):
+    make_token("all")
+    tokens_file.chmod(mode)
+    server = start()
+    assert (f"other users here can read or change {tokens_file}; run: chmod 600" in server.said()) == warns
+
+
 def test_a_changed_tokens_file_counts_without_a_restart(server, make_token, tokens_file):
     late = make_token("late", "--write", "late-*")
     server.wait_for("tokens read again")
