@@ -61,13 +61,25 @@ static void explain_unknown_key(struct err_text *why) {
                 words.text, key);
 }
 
-/* 0 or -ENOMEM. */
-static int take_values(struct options *options, const struct file_values *values) {
+/* 0, or -EINVAL with words. */
+static int refuse_config(const char *file, const struct file_values *values, struct err_text *why) {
+    if (!values->text[OPTION_CONFIG])
+        return 0;
+    err_say(why, "%s:%ld: config: a configuration file cannot name another", file,
+            yamlfile_find_key(file, "config", 1));
+    return -EINVAL;
+}
+
+/* 0, or -ENOMEM with words. */
+static int take_values(struct options *options, const struct file_values *values,
+                       struct err_text *why) {
     for (unsigned id = 0; id < N_OPTIONS; id++) {
         const char *text = values->text[id];
         int r = text && *text ? options_set(options, id, SOURCE_FILE, text) : 0;
-        if (r)
+        if (r) {
+            err_say(why, "out of memory");
             return r;
+        }
     }
     return 0;
 }
@@ -87,9 +99,9 @@ int options_read_file(struct options *options, const char *file, struct err_text
     }
     if (!values)
         return 0;
-    r = take_values(options, values);
-    if (r)
-        err_say(why, "out of memory");
+    r = refuse_config(file, values, why);
+    if (r == 0)
+        r = take_values(options, values, why);
     yamlfile_free(&schema, values);
     return r;
 }

@@ -1004,6 +1004,13 @@ def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, words):
     assert words in failed(run("health", "--config", tmp_path / "config.yaml"), USAGE)
 
 
+def test_who_named_a_file_that_is_not_there_is_told():
+    missing = "/nowhere/thermograph.yaml"
+    assert f"--config: {missing}: No such file or directory" in failed(run("health", "--config", missing))
+    assert f"THERMOGRAPH_CONFIG: {missing}: No such file" in failed(
+        run("serve", variables={"THERMOGRAPH_CONFIG": missing}))
+
+
 def test_a_mistake_in_a_variable_is_named():
     assert "THERMOGRAPH_TIMEOUT: 'soon' is no duration" in failed(
         run("health", variables={"THERMOGRAPH_TIMEOUT": "soon"}), USAGE)
