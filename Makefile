@@ -16,6 +16,7 @@ all: $(program)
 # Always asked, since only ninja knows what is out of date.
 .PHONY: $(program)
 $(program): build/build.ninja
+	@[ -e $@ ] || echo "building $@; the first time this takes about half a minute ..."
 	@ninja -C build --quiet src/cli/thermograph | { grep -v 'no work to do' || true; }
 	@ln -sfn src/cli/thermograph $@
 
@@ -36,7 +37,6 @@ packages-for-tests:
 
 # A PORT that the environment happens to have is not meant for this.
 run: packages
-	@[ -e $(program) ] || echo "building $(program); the first time this takes about half a minute ..."
 	@$(MAKE) --no-print-directory $(program)
 	@[ -e certs/server.crt ] || tools/generate-certs certs
 	@$(if $(filter command,$(firstword $(origin PORT))),THERMOGRAPH_PORT=$(PORT)) exec tools/run-demo

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/plural.h"
 
 /* What libcyaml has said so far. */
 struct yamlfile_complaint {
@@ -74,12 +75,14 @@ long yamlfile_find_key(const char *file, const char *key, long from) {
     return found;
 }
 
+#define UNKNOWN_KEY "Unexpected key: "
+
 /* What libcyaml tells with the line of the key before, and how far behind it to look. */
 static const struct {
     const char *said;
     long further;
 } yamlfile_late_keys[] = {
-    {"Unexpected key: ", 0},
+    {UNKNOWN_KEY, 0},
     {"Mapping field already seen: ", 1},
 };
 
@@ -125,6 +128,19 @@ static bool yamlfile_reword_form(const struct yamlfile_complaint *complaint,
     return true;
 }
 
+/* `STRING length < 64: abc`. Without the value, which may be a secret. False: it is something else.
+ */
+static bool yamlfile_reword_length(const struct yamlfile_complaint *complaint,
+                                   struct err_text *words) {
+    char sign;
+    unsigned limit;
+    if (sscanf(complaint->what, "STRING length %c %u:", &sign, &limit) != 2)
+        return false;
+    err_say(words, "%s: %s %s %s here", complaint->field, sign == '<' ? "at least" : "at most",
+            counted(limit, "byte", "bytes").text, plural(limit, "belongs", "belong"));
+    return true;
+}
+
 /* What libcyaml says about a key that stands behind its words. */
 static const struct {
     const char *said, *words;
@@ -136,7 +152,7 @@ static const struct {
 static void yamlfile_reword(const struct yamlfile_complaint *complaint, struct err_text *words) {
     static const char broken[] = "libyaml: ";
     const char *what = complaint->what;
-    if (yamlfile_reword_form(complaint, words))
+    if (yamlfile_reword_form(complaint, words) || yamlfile_reword_length(complaint, words))
         return;
     for (size_t i = 0; i < ARRAY_LEN(yamlfile_key_words); i++) {
         size_t len = strlen(yamlfile_key_words[i].said);
@@ -146,7 +162,10 @@ static void yamlfile_reword(const struct yamlfile_complaint *complaint, struct e
         }
     }
     if (strncmp(what, broken, strlen(broken)) == 0)
-        err_say(words, "this is no YAML: %s", what + strlen(broken));
+        err_say(words, "this is no YAML: %s%s", what + strlen(broken),
+                strstr(what, "alphabetic or numeric character")
+                    ? " (a value that begins with * stands in quotes)"
+                    : "");
     else
         err_say(words, "%s", what);
 }
@@ -182,6 +201,14 @@ int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **d
     }
     yamlfile_say(file, &complaint, err, why);
     return -EINVAL;
+}
+
+const char *yamlfile_cut_unknown_key(struct err_text *words) {
+    char *at = strstr(words->text, UNKNOWN_KEY);
+    if (!at)
+        return NULL;
+    *at = '\0';
+    return at + strlen(UNKNOWN_KEY);
 }
 
 void yamlfile_free(const cyaml_schema_value_t *schema, void *data) {

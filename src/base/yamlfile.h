@@ -16,6 +16,13 @@
 MUST_USE int yamlfile_load(const char *file, const cyaml_schema_value_t *schema, void **data,
                            struct err_text *why);
 
+/*
+ * Where yamlfile_load() met a key that the schema does not know: the key, and `words` end before
+ * it, with the place; what is allowed there is for the caller to say. NULL: they are about
+ * something else.
+ */
+const char *yamlfile_cut_unknown_key(struct err_text *words);
+
 /* What yamlfile_load() gave. NULL is fine. */
 void yamlfile_free(const cyaml_schema_value_t *schema, void *data);
 

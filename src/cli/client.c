@@ -71,6 +71,13 @@ void client_fail(struct client *client, enum grpc_status status, const char *tex
     client_finish(client, EXIT_FAILED);
 }
 
+bool client_say_if_unsent(const struct client *client) {
+    if (grpc_channel_was_ready(client->channel))
+        return false;
+    say_failure(client->options, "nothing was sent: there has been no connection");
+    return true;
+}
+
 /* stdio keeps that a write has failed, and not why. */
 static int why_output_failed(void) {
     struct pollfd output = {.fd = STDOUT_FILENO};

@@ -93,6 +93,10 @@ void client_finish(struct client *client, int exit_status);
  * client is finished. */
 void client_fail(struct client *client, enum grpc_status status, const char *text);
 
+/* Says that nothing was sent, where there has never been a connection. Whether it did. Before
+ * client_fail(). */
+bool client_say_if_unsent(const struct client *client);
+
 /* What could be done about a call that failed, or NULL. */
 const char *client_hint(const struct client *client, enum grpc_status status, const char *text);
 

@@ -5,7 +5,6 @@
  * that is taken while nobody has the directory is another program's, and a server would not start.
  */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/plural.h"
@@ -105,7 +104,6 @@ static void check_certificate(struct doctor_report *report, const struct options
 static void check_tokens(struct doctor_report *report, const char *file) {
     CLEANUP(tokens_freep) struct tokens *tokens = NULL;
     struct err_text why;
-    struct stat info;
     doctor_report_check(report, "files.tokens");
     if (tokens_load(file, &tokens, &why))
         doctor_report_say(report, DOCTOR_FAILED, "%s", why.text);
@@ -114,7 +112,7 @@ static void check_tokens(struct doctor_report *report, const char *file) {
                           "%s holds no tokens, so every call would be refused; `thermograph token "
                           "create --tokens %s' adds one",
                           file, file);
-    else if (stat(file, &info) == 0 && (info.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)))
+    else if (tokens_file_is_open(file))
         doctor_report_say(report, DOCTOR_WARNING,
                           "%zu in %s, which other users here can read or change; run: chmod 600 %s",
                           tokens->n, file, file);

@@ -100,11 +100,14 @@ const struct verb verb_health = {
     .arguments = "[SERVICE]",
     .max_arguments = 1,
     .summary = "Ask whether the server, or one service of it, is serving; succeeds only then",
-    .more = "It needs no token, so it does as a health check of a container; --verbose does.\n\n"
-            "Examples:\n"
-            "  thermograph health --ca certs/ca.crt\n"
-            "  thermograph health SensorService --timeout 1s\n"
-            "  thermograph health --verbose --token-file gateway.token --output json\n",
+    .more =
+        "SERVICE is SensorService or thermograph.v1.Thermograph; without it the whole server is "
+        "asked about. It needs no token, so it does as a health check of a container; --verbose "
+        "does.\n\n"
+        "Examples:\n"
+        "  thermograph health --ca certs/ca.crt\n"
+        "  thermograph health SensorService --timeout 1s\n"
+        "  thermograph health --verbose --token-file gateway.token --output json\n",
     .options = health_options,
     .n_options = ARRAY_LEN(health_options),
     .calls_a_server = true,

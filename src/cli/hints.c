@@ -16,7 +16,8 @@ static const char *hint_for_connection(const char *text, struct hint_situation s
     if (strstr(text, "signed by no CA") || strstr(text, "certificate is signed"))
         return "--ca FILE names the CA, such as certs/ca.crt";
     if (strstr(text, "is not for"))
-        return "--server has to be one of the certificate's names";
+        return "--server has to be one of the certificate's names; to add one, where the server is: "
+               "make generate_certs RENEW=1 NAMES=\"that.name\", and restart it";
     if (!situation.is_plaintext &&
         (strstr(text, "does not speak TLS") || strstr(text, "hung up during the TLS handshake")))
         return "a server without TLS needs --plaintext";

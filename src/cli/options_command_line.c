@@ -211,6 +211,17 @@ static int check_file_names(const struct options *options, struct err_text *why)
     return 0;
 }
 
+/* 0, or a negated errno with words: where the file's name came from, if it cannot be opened. */
+static int read_config(struct options *options, struct err_text *why) {
+    const char *file = options_text(options, OPTION_CONFIG);
+    int r = file ? options_read_file(options, file, why) : 0;
+    if (r == 0 || r == -EINVAL || r == -ENOMEM)
+        return r;
+    int unused = options_blame(options, OPTION_CONFIG, why);
+    (void)unused; /* it would say that the usage was wrong */
+    return r;
+}
+
 int options_read(struct options *options, const struct verb *verb, int argc, char **argv,
                  struct err_text *why) {
     *options = (struct options){.verb = verb};
@@ -224,6 +235,5 @@ int options_read(struct options *options, const struct verb *verb, int argc, cha
     r = check_file_names(options, why);
     if (r)
         return r;
-    const char *file = options_text(options, OPTION_CONFIG);
-    return file ? options_read_file(options, file, why) : 0;
+    return read_config(options, why);
 }

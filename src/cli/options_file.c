@@ -38,15 +38,6 @@ static void fill_fields(cyaml_schema_field_t fields[N_OPTIONS + 1]) {
     fields[N_OPTIONS] = (cyaml_schema_field_t)CYAML_FIELD_END;
 }
 
-/* Cuts the words where `marker` starts and gives what follows it, or NULL when it is not there. */
-static const char *cut_at(struct err_text *words, const char *marker) {
-    char *at = strstr(words->text, marker);
-    if (!at)
-        return NULL;
-    *at = '\0';
-    return at + strlen(marker);
-}
-
 /* The one option that people write as a list. */
 static void explain_list(struct err_text *why) {
     struct err_text words = *why;
@@ -57,7 +48,7 @@ static void explain_list(struct err_text *why) {
 /* What is allowed in place of a key that the schema does not know is for us to say. */
 static void explain_unknown_key(struct err_text *why) {
     struct err_text words = *why;
-    const char *key = cut_at(&words, "Unexpected key: ");
+    const char *key = yamlfile_cut_unknown_key(&words);
     if (!key)
         return;
     const char *near = nearest_name(key, option_name, N_OPTIONS);
@@ -70,13 +61,25 @@ static void explain_unknown_key(struct err_text *why) {
                 words.text, key);
 }
 
-/* 0 or -ENOMEM. */
-static int take_values(struct options *options, const struct file_values *values) {
+/* 0, or -EINVAL with words. */
+static int refuse_config(const char *file, const struct file_values *values, struct err_text *why) {
+    if (!values->text[OPTION_CONFIG])
+        return 0;
+    err_say(why, "%s:%ld: config: a configuration file cannot name another", file,
+            yamlfile_find_key(file, "config", 1));
+    return -EINVAL;
+}
+
+/* 0, or -ENOMEM with words. */
+static int take_values(struct options *options, const struct file_values *values,
+                       struct err_text *why) {
     for (unsigned id = 0; id < N_OPTIONS; id++) {
         const char *text = values->text[id];
         int r = text && *text ? options_set(options, id, SOURCE_FILE, text) : 0;
-        if (r)
+        if (r) {
+            err_say(why, "out of memory");
             return r;
+        }
     }
     return 0;
 }
@@ -96,9 +99,9 @@ int options_read_file(struct options *options, const char *file, struct err_text
     }
     if (!values)
         return 0;
-    r = take_values(options, values);
-    if (r)
-        err_say(why, "out of memory");
+    r = refuse_config(file, values, why);
+    if (r == 0)
+        r = take_values(options, values, why);
     yamlfile_free(&schema, values);
     return r;
 }

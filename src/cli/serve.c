@@ -19,7 +19,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -420,13 +419,12 @@ static struct address_text format_address(const struct net_address *address, uin
 }
 
 static void say_warnings(const struct serve_settings *settings) {
-    struct stat stat_of_tokens;
     if (!settings->cert)
         log_warn("no --cert and --key: connections are plaintext, without TLS");
     if (!settings->tokens)
         log_warn("no --tokens: anyone who can connect may write and read everything");
-    else if (stat(settings->tokens, &stat_of_tokens) == 0 && (stat_of_tokens.st_mode & S_IROTH))
-        log_warn("%s can be read by every user here; run: chmod 600 %s", settings->tokens,
+    else if (tokens_file_is_open(settings->tokens))
+        log_warn("other users here can read or change %s; run: chmod 600 %s", settings->tokens,
                  settings->tokens);
     if (settings->has_admin && !net_address_is_loopback(&settings->admin))
         log_warn("other machines can reach the admin port, which has neither TLS nor tokens: "

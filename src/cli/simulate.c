@@ -74,8 +74,7 @@ static enum simulate_trouble trouble_of(const struct simulator *simulator,
     return grpc_channel_was_ready(simulator->client.channel) ? TROUBLE_LOST : TROUBLE_ABSENT;
 }
 
-/* What may well go better the next time. */
-static bool is_worth_trying_again(enum grpc_status status) {
+bool simulate_is_worth_trying_again(enum grpc_status status) {
     return status == GRPC_UNAVAILABLE || status == GRPC_DEADLINE_EXCEEDED ||
            status == GRPC_CANCELLED || status == GRPC_RESOURCE_EXHAUSTED || status == GRPC_ABORTED;
 }
@@ -90,7 +89,7 @@ static void say_trouble(const struct simulator *simulator, enum grpc_status stat
 void simulator_failed(struct simulator *simulator, enum grpc_status status, const char *text) {
     if (simulator->client.is_finished)
         return;
-    if (!is_worth_trying_again(status)) {
+    if (!simulate_is_worth_trying_again(status)) {
         client_fail(&simulator->client, status, text);
         return;
     }
@@ -177,8 +176,9 @@ const struct verb verb_simulate = {
     .summary = "Be a sensor: send random readings, or read what others send, until told to stop",
     .more =
         "Each kind makes its calls at random intervals between --min-delay and --max-delay and goes "
-        "on when the server goes away. Ctrl-C ends it, with status 0. Data sets A and B are for measuring; the "
-        "same options give the same readings, and what is sent again is not stored twice.\n\n"
+        "on when the server goes away. Ctrl-C ends it, with status 0. Data sets A and B are for measuring, and end "
+        "with the first failure; the same options give the same readings, and what is sent again "
+        "is not stored twice.\n\n"
         "Examples:\n"
         "  thermograph simulate --kind chat --sensors 5 --max-delay 2s\n"
         "  thermograph simulate --kind client-stream --dataset A --count 1000000\n"

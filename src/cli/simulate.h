@@ -60,6 +60,9 @@ void simulator_succeeded(struct simulator *simulator);
 /* A call has failed: says so once and rests, or ends the program when trying again is of no use. */
 void simulator_failed(struct simulator *simulator, enum grpc_status status, const char *text);
 
+/* Whether a call that has failed may well go better the next time. */
+bool simulate_is_worth_trying_again(enum grpc_status status);
+
 /* Whether --count is reached. */
 bool simulator_is_done(const struct simulator *simulator);
 

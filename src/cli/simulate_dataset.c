@@ -2,8 +2,8 @@
 /*
  * Data sets, printed or sent as fast as the server takes them. Every kind of call is pumped the
  * same way: send until the call (unary: the window) is full, go on when there is room again. Unlike
- * a simulated sensor this ends with the first failure: it may be run again, since a reading that is
- * sent again is not stored twice.
+ * a simulated sensor this ends with the first failure, for which it says how far it came: it may be
+ * run again, since a reading that is sent again is not stored twice.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -99,6 +99,20 @@ static void dataset_end(struct dataset *dataset) {
     client_finish(&dataset->client, EXIT_OK);
 }
 
+static void dataset_fail(struct dataset *dataset, enum grpc_status status, const char *text) {
+    struct client *client = &dataset->client;
+    if (client->is_finished)
+        return;
+    if (!client_say_if_unsent(client))
+        say_failure(client->options, "%s sent; %llu of them were acknowledged%s",
+                    counted(dataset->n_sent, "reading", "readings").text,
+                    (unsigned long long)dataset->n_kept,
+                    simulate_is_worth_trying_again(status)
+                        ? "; run it again: what is kept is not stored twice"
+                        : "");
+    client_fail(client, status, text);
+}
+
 static void on_interrupted(struct client *client) {
     struct dataset *dataset = CONTAINER_OF(client, struct dataset, client);
     fprintf(stderr, "ended: %s sent; %llu of them were acknowledged\n",
@@ -117,7 +131,7 @@ static void pump_stream(struct dataset *dataset) {
         generator_next(dataset->generator, &reading);
         int r = client_send_reading(dataset->call, &reading);
         if (r) {
-            client_fail(&dataset->client, GRPC_INTERNAL, strerror(-r));
+            dataset_fail(dataset, GRPC_INTERNAL, strerror(-r));
             return;
         }
         if (++dataset->n_sent == dataset->settings->count)
@@ -153,10 +167,10 @@ static void on_status(struct grpc_client_call *call, enum grpc_status status, co
     if (dataset->client.is_finished)
         return;
     if (status != GRPC_OK)
-        client_fail(&dataset->client, status, text);
+        dataset_fail(dataset, status, text);
     else if (!has_sent_all(dataset))
-        client_fail(&dataset->client, GRPC_INTERNAL,
-                    "the server ended the call before everything was sent");
+        dataset_fail(dataset, GRPC_INTERNAL,
+                     "the server ended the call before everything was sent");
     else
         dataset_end(dataset);
 }
@@ -179,8 +193,9 @@ static void send_one(struct dataset *dataset);
 static void on_unary_done(struct client *client, void *user, enum grpc_status status,
                           const char *text, const ProtobufCMessage *answer) {
     struct dataset *dataset = user;
+    (void)client;
     if (!answer) {
-        client_fail(client, status, text);
+        dataset_fail(dataset, status, text);
         return;
     }
     take_ack(dataset, (const Ack *)answer);

@@ -73,9 +73,9 @@ static void print_stored(const struct stream *stream) {
 /* Ends of which the server's words do not say what is kept. */
 static void say_uncertainty(const struct stream *stream, const char *text) {
     const struct client *client = &stream->upload.client;
-    if (!grpc_channel_was_ready(client->channel))
-        say_failure(client->options, "nothing was sent: there has been no connection");
-    else if (stream->upload.n_sent > 0 && !strstr(text, "stored"))
+    if (client_say_if_unsent(client))
+        return;
+    if (stream->upload.n_sent > 0 && !strstr(text, "stored"))
         say_failure(client->options, "%s sent; how many of them are stored is not known",
                     counted(stream->upload.n_sent, "reading", "readings").text);
 }

@@ -54,6 +54,10 @@ MUST_USE int tokens_load(const char *file, struct tokens **tokens, struct err_te
  * may read it if it could before. 0 or a negated errno with words. */
 MUST_USE int tokens_save(const char *file, const struct tokens *tokens, struct err_text *why);
 
+/* Whether others than its owner may read it or, his group too, change it: who may change it makes
+ * tokens for himself. False where there is no file. */
+bool tokens_file_is_open(const char *file);
+
 /* Where the file lies, links followed; the name as it is when there is no file yet. Freed with
  * mem_free(), NULL when memory runs out. */
 char *tokens_real_path(const char *file);

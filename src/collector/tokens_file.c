@@ -70,6 +70,16 @@ static int parse_hash(struct token *token, const char *file, struct err_text *wh
     return 0;
 }
 
+static void explain_unknown_key(struct err_text *why) {
+    struct err_text words = *why;
+    const char *key = yamlfile_cut_unknown_key(&words);
+    if (key)
+        err_say(why,
+                "%sthere is no key '%.80s' here; the file has the key tokens, and each token of it "
+                "has name, sha256, write and read",
+                words.text, key);
+}
+
 int tokens_load(const char *file, struct tokens **tokens, struct err_text *why) {
     struct tokens_document *document;
     CLEANUP(tokens_freep) struct tokens *loaded = tokens_new();
@@ -81,8 +91,10 @@ int tokens_load(const char *file, struct tokens **tokens, struct err_text *why) 
     if (r == -ENOENT)
         err_say(why, "%s: there is no such file; `thermograph token create --tokens %s' makes it",
                 file, file);
-    if (r)
+    if (r) {
+        explain_unknown_key(why);
         return r;
+    }
     if (document) {
         loaded->entries = STEAL(document->tokens);
         loaded->n = document->tokens_count;
@@ -178,6 +190,11 @@ static int replace_file(const char *file, const char *text, size_t len) {
     if (r)
         unlink(beside);
     return r ? r : sync_folder(file);
+}
+
+bool tokens_file_is_open(const char *file) {
+    struct stat info;
+    return stat(file, &info) == 0 && (info.st_mode & (S_IROTH | S_IWOTH | S_IWGRP));
 }
 
 char *tokens_real_path(const char *file) {

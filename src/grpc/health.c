@@ -8,10 +8,13 @@
 #include "grpc/health.h"
 
 #include <limits.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "grpc/call.h"
 #include "grpc/call_impl.h"
+#include "grpc/limits.h"
 #include "grpc/worker.h"
 #include "proto/health.pb-c.h"
 #include "proto/message.h"
@@ -76,6 +79,19 @@ static enum asked read_request(struct grpc_call *call, struct bytes message) {
 
 /* ---- Check ---- */
 
+/* The names are no secret: List tells them too. As many as there is room for. */
+static void finish_as_unknown(struct grpc_call *call) {
+    const struct grpc_health *health = grpc_call_user(call);
+    char names[GRPC_MAX_STATUS_MESSAGE / 2] = "none";
+    size_t len = 0;
+    for (size_t i = 0; i < health->n_services && len < sizeof(names); i++)
+        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
+                                health->services[i]);
+    grpc_call_finish(call, GRPC_NOT_FOUND,
+                     "no such service here: there are %s, and, without a name, the whole server",
+                     names);
+}
+
 static int check_message(struct grpc_call *call, struct bytes message) {
     Grpc__Health__V1__HealthCheckResponse answer = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
     enum asked asked = read_request(call, message);
@@ -83,7 +99,7 @@ static int check_message(struct grpc_call *call, struct bytes message) {
     if (asked == ASKED_KNOWN)
         grpc_call_answer(call, &answer.base);
     else if (asked == ASKED_UNKNOWN)
-        grpc_call_finish(call, GRPC_NOT_FOUND, "no such service here");
+        finish_as_unknown(call);
     return 0;
 }
 

@@ -29,6 +29,13 @@ static void format_ip(const ASN1_OCTET_STRING *ip, char *out, socklen_t cap) {
         inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(ip), out, cap);
 }
 
+/* Whoever made it may have meant our terminal. */
+static void hide_controls(char *text) {
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = '?';
+}
+
 /* "" for kinds that no server is called by. */
 static void format_name(const GENERAL_NAME *name, char *out, size_t cap) {
     out[0] = '\0';
@@ -37,6 +44,7 @@ static void format_name(const GENERAL_NAME *name, char *out, size_t cap) {
                  (const char *)ASN1_STRING_get0_data(name->d.dNSName));
     else if (name->type == GEN_IPADD)
         format_ip(name->d.iPAddress, out, (socklen_t)cap);
+    hide_controls(out);
 }
 
 /* False: there was no room for it, and the names say so. */
@@ -70,9 +78,7 @@ static void read_issuer(const X509 *from, struct net_certificate *certificate) {
     certificate->issuer[0] = '\0';
     if (X509_NAME_get_text_by_NID(issuer, NID_commonName, certificate->issuer, size) < 0)
         X509_NAME_oneline(issuer, certificate->issuer, size);
-    for (char *c = certificate->issuer; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = '?'; /* whoever made it may have meant our terminal */
+    hide_controls(certificate->issuer);
 }
 
 /* ---- dates ---- */
@@ -106,6 +112,15 @@ void net_certificate_of_settings(const SSL_CTX *tls, struct net_certificate *cer
     *certificate = (struct net_certificate){0};
     if (own)
         read_certificate(own, certificate);
+}
+
+/* The chain is kept before it is checked, the peer's certificate of SSL_get0_peer_certificate()
+ * only after that. */
+void net_certificate_of_peer(SSL *ssl, struct net_certificate *certificate) {
+    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    *certificate = (struct net_certificate){0};
+    if (sk_X509_num(chain) > 0)
+        read_certificate(sk_X509_value(chain, 0), certificate);
 }
 
 /* Of the chain, the server's own comes last (depth 0); what is wrong further up is told of it. */

@@ -17,6 +17,10 @@ struct net_certificate {
 /* Of the certificate that these settings serve with, or show. */
 void net_certificate_of_settings(const SSL_CTX *tls, struct net_certificate *certificate);
 
+/* Of what the other side has shown in this handshake, which may have failed: then the names may be
+ * anyone's. */
+void net_certificate_of_peer(SSL *ssl, struct net_certificate *certificate);
+
 /*
  * Fills it in with what the servers show that are connected to with these settings, whether it is
  * then refused or not; the last one counts. It has to stay until the settings are freed. What is

@@ -5,6 +5,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "net/certificate.h"
+
 /* OpenSSL gives an alert of the peer as a reason, its number moved by this. */
 #define ALERT(number) (SSL_AD_REASON_OFFSET + (number))
 
@@ -46,7 +48,10 @@ static void words_for_wrong_name(SSL *ssl, struct err_text *why) {
     const char *host = X509_VERIFY_PARAM_get0_host(param, 0);
     char *ip = host ? NULL : X509_VERIFY_PARAM_get1_ip_asc(param);
     const char *name = host ? host : ip;
-    err_say(why, "the server's certificate is not for '%s'", name ? name : "this address");
+    struct net_certificate shown;
+    net_certificate_of_peer(ssl, &shown);
+    err_say(why, "the server's certificate is not for '%s', but for %s",
+            name ? name : "this address", shown.names[0] ? shown.names : "no name at all");
     OPENSSL_free(ip);
 }
 

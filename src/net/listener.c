@@ -210,14 +210,15 @@ static int listener_add_all(struct net_listener *listener, struct addrinfo *foun
     return listener->n_sockets > 0 ? 0 : missing;
 }
 
-static int listener_resolve(const struct net_address *address, struct addrinfo **found,
-                            struct err_text *why) {
+static int listener_resolve(const struct net_address *address, const char *option,
+                            struct addrinfo **found, struct err_text *why) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     const char *host = address->host[0] ? address->host : NULL;
     int error = getaddrinfo(host, "0", &hints, found);
     if (error == 0)
         return 0;
-    err_say(why, "cannot listen on '%s': %s", address->host, gai_strerror(error));
+    err_say(why, "cannot listen on '%s': %s; choose an address of this machine with %s",
+            address->host, error == EAI_NONAME ? "no such name" : gai_strerror(error), option);
     return err_trace(-EINVAL);
 }
 
@@ -225,7 +226,7 @@ int net_listener_open(struct net_loop *loop, const struct net_address *address,
                       struct net_acceptor acceptor, struct net_listener **opened,
                       struct err_text *why) {
     struct addrinfo *found;
-    int r = listener_resolve(address, &found, why);
+    int r = listener_resolve(address, acceptor.option, &found, why);
     if (r)
         return r;
     struct net_listener *listener = mem_new(struct net_listener);

@@ -142,7 +142,8 @@ static int tls_use_key(SSL_CTX *tls, const char *key_file, const char *cert_file
         return 0;
     int reason = ERR_GET_REASON(ERR_peek_last_error());
     if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
-        err_say(why, "the key %s does not belong to the certificate %s", key_file, cert_file);
+        err_say(why, "the key %s does not belong to the certificate %s: take both from one making",
+                key_file, cert_file);
     else
         err_say(why, "%s holds no key in PEM form that can be read without a password", key_file);
     return -EINVAL;

@@ -11,7 +11,8 @@
  *
  * A failed write or sync is final (durable_fail): what the disk holds is not known any more, so
  * nothing is promised after it. Reading goes on. The same when somebody takes a file away that is
- * written (durable_look): every commit looks before it is answered, which costs 3 us.
+ * written, or moves the directory (durable_look): every commit looks before it is answered, which
+ * costs 3 us.
  */
 #include <fcntl.h>
 #include <libgen.h>
@@ -196,7 +197,7 @@ static int lock_directory(struct durable *durable, struct err_text *why) {
     const char *directory = durable->options.directory;
     int r = open_lock(durable);
     if (r == -ENOTDIR)
-        err_say(why, "%s is no directory", directory);
+        err_say(why, "%s is no directory: name one, or one that is not there yet", directory);
     else if (r)
         err_say(why, "the directory %s cannot be written: %s%s", directory, strerror(-r),
                 files_remedy(r));

@@ -36,7 +36,7 @@ int files_look(struct files *files, const struct files_held *held) {
     struct files_identity now;
     int r = files->ops->identify(files, held->name, &now);
     if (r)
-        return r == -ENOENT ? -ESTALE : r;
+        return r == -ENOENT || r == -ENOTDIR ? -ESTALE : r;
     bool is_same = now.device == held->identity.device && now.number == held->identity.number;
     return is_same ? 0 : -ESTALE;
 }

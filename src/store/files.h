@@ -42,7 +42,8 @@ struct files_ops {
     int (*sync)(struct file *file); /* data, and what is needed to find it again */
     int (*truncate)(struct file *file, uint64_t size);
     int (*size)(struct file *file, uint64_t *size);
-    /* Of the file that has the name now. */
+    /* Of the file that has the name now, in what has the directory's path now: that is where the
+     * next start looks. */
     int (*identify)(struct files *files, const char *name, struct files_identity *identity);
     int (*rename)(struct files *files, const char *from, const char *to);
     int (*unlink)(struct files *files, const char *name);
@@ -65,7 +66,7 @@ MUST_USE int files_posix_new(const char *directory, struct files **files);
 
 /*
  * A file that is held open, and the name that it must keep: what is written into one that was
- * removed, moved or replaced is not found by the next start.
+ * removed, moved or replaced, by itself or with its directory, is not found by the next start.
  */
 struct files_held {
     char name[FILES_NAME_MAX_BYTES];
@@ -75,7 +76,8 @@ struct files_held {
 /* Notes the file that has the name now. 0 or a negated errno. */
 MUST_USE int files_hold(struct files *files, const char *name, struct files_held *held);
 
-/* 0; -ESTALE: no file has its name any more, or another one; or another negated errno. */
+/* 0; -ESTALE: no file has its name any more, or another one, or the directory was moved; or another
+ * negated errno. */
 MUST_USE int files_look(struct files *files, const struct files_held *held);
 
 /* What to do about `r`, to be put behind strerror(), or "". */

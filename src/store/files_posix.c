@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of a directory, as the system has them. The directory is held open: it may be moved or
- * its path may change while the store runs.
+ * The files of a directory, as the system has them. The directory is held open: where it is moved
+ * while the store runs, what is written lands in it all the same. Only identify() goes by its path,
+ * as the next start will.
  *
  * A write is carried on until all of it is in, and sync is fdatasync(): it writes the data and,
  * when the size has changed, that too. Names are made to last by an fsync() of the directory.
@@ -9,6 +10,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +22,7 @@
 struct posix_files {
     struct files files;
     int directory;
+    char *path; /* of the directory */
 };
 
 struct posix_file {
@@ -116,8 +119,13 @@ static int posix_size(struct file *file, uint64_t *size) {
 }
 
 static int posix_identify(struct files *files, const char *name, struct files_identity *identity) {
+    const struct posix_files *posix = CONTAINER_OF(files, struct posix_files, files);
+    char path[PATH_MAX];
     struct stat status;
-    if (fstatat(directory_of(files), name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    int len = snprintf(path, sizeof(path), "%s/%s", posix->path, name);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return -ENAMETOOLONG;
+    if (lstat(path, &status) < 0)
         return -errno;
     *identity = (struct files_identity){status.st_dev, status.st_ino};
     return 0;
@@ -166,8 +174,10 @@ static int posix_list(struct files *files, files_name_fn each, void *user) {
 }
 
 static void posix_free(struct files *files) {
-    close(directory_of(files));
-    mem_free(CONTAINER_OF(files, struct posix_files, files));
+    struct posix_files *posix = CONTAINER_OF(files, struct posix_files, files);
+    close(posix->directory);
+    mem_free(posix->path);
+    mem_free(posix);
 }
 
 static const struct files_ops posix_ops = {
@@ -188,12 +198,14 @@ static const struct files_ops posix_ops = {
 
 int files_posix_new(const char *directory, struct files **out) {
     CLEANUP(mem_freep) struct posix_files *files = mem_new(struct posix_files);
-    if (!files)
+    CLEANUP(mem_freep) char *path = mem_copy_text(directory, strlen(directory));
+    if (!files || !path)
         return -ENOMEM;
     files->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (files->directory < 0)
         return -errno;
     files->files.ops = &posix_ops;
+    files->path = STEAL(path);
     *out = &STEAL(files)->files;
     return 0;
 }

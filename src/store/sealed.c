@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "store/files.h"
 #include "store/limits.h"
 #include "store/sealed_impl.h"
 #include "store/sealed_schema.h"
@@ -138,7 +139,7 @@ static struct sealed *sealed_new(const struct sealed_options *options) {
 static void say_unopened(struct sealed *sealed, int r, const char *directory,
                          struct err_text *why) {
     bool is_damaged = r == -EBADMSG && sqlite3_errcode(sealed->sql.db) != SQLITE_OK;
-    err_say(why, "%s: %s", sealed->path, sealed_trouble(sealed));
+    err_say(why, "%s: %s%s", sealed->path, sealed_trouble(sealed), files_remedy(r));
     if (is_damaged)
         err_say(why,
                 "%s: %s. `thermograph check %s' tells all that is damaged; a backup of the whole "

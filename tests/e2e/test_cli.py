@@ -566,7 +566,8 @@ def test_health_needs_no_token_and_tells_by_its_status(server):
     assert good(run("health", *access)) == "SERVING\n"
     assert json.loads(good(run("health", "SensorService", "-o", "json", *access))) == {
         "service": "SensorService", "status": "SERVING"}
-    assert "NOT_FOUND" in failed(run("health", "Nobody", *access))
+    assert ("NOT_FOUND: no such service here: there are SensorService, thermograph.v1.Thermograph, "
+            "and, without a name, the whole server") in failed(run("health", "Nobody", *access))
 
 
 FIGURES_ON_DISK = {
@@ -777,6 +778,38 @@ def test_stream_without_a_server_has_sent_nothing(free_port, readings):
     assert "not known" not in done.stderr
 
 
+DATASET_KINDS = ["unary", "client-stream", "chat"]
+ENDLESS_DATASET = ["--dataset", "A", "--count", 10**9, "--sensors", 2]
+
+
+@pytest.mark.parametrize("kind", DATASET_KINDS)
+def test_a_data_set_without_a_server_has_sent_nothing(free_port, kind):
+    done = run("simulate", "--kind", kind, *ENDLESS_DATASET, "--server", f"127.0.0.1:{free_port}", "--plaintext")
+    assert "is the server running there?" in failed(done)
+    assert "nothing was sent: there has been no connection" in done.stderr
+    assert "acknowledged" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", DATASET_KINDS)
+def test_a_data_set_that_loses_its_server_says_how_far_it_came(start, start_program, kind):
+    server = start(plaintext=True)
+    sender = start_program("simulate", "--kind", kind, *ENDLESS_DATASET, *server.access())
+    while "sensor-1" not in server.call("sensors").stdout:
+        assert sender.process.poll() is None, sender.said()
+    server.kill()
+    assert sender.process.wait(PATIENCE_S) == FAILED
+    sender.wait_for(r"^thermograph: simulate: [1-9]\d* readings? sent; \d+ of them were acknowledged; "
+                    "run it again: what is kept is not stored twice$")
+    sender.wait_for("^thermograph: simulate: UNAVAILABLE: ")
+
+
+def test_a_data_set_that_is_refused_is_not_to_be_run_again(server):
+    done = server.call("simulate", "--dataset", "A", "--count", 1000, token="tg_not_a_token_of_this_server")
+    assert "UNAUTHENTICATED" in failed(done)
+    assert "; 0 of them were acknowledged\n" in done.stderr
+    assert "run it again" not in done.stderr
+
+
 @pytest.mark.parametrize("change, words", [
     (["--ca", "/etc/ssl/certs/ca-certificates.crt"], "--ca"),
     (["--plaintext"], "--plaintext"),
@@ -891,7 +924,8 @@ def test_a_servers_certificate_that_does_not_do_is_told_with_what_to_do(certs, t
     other, other_key = make_certificate_for(tmp_path, "elsewhere.example")
     for certificate, key, ca, words in (
             (dated, certs / "server.key", certs / "ca.crt", "has expired (to renew it there: make generate_certs"),
-            (other, other_key, other, "is not for 'localhost' (--server has to be one of the certificate's names)"),
+            (other, other_key, other, "is not for 'localhost', but for elsewhere.example (--server has to be one of the certificate's "
+             'names; to add one, where the server is: make generate_certs RENEW=1 NAMES="that.name", and restart it)'),
             (other, other_key, certs / "ca.crt", "no CA that is trusted here (--ca FILE names the CA")):
         with shown(certificate, key) as port:
             done = run(*verb, "--server", f"localhost:{port}", "--ca", ca)
@@ -968,6 +1002,13 @@ def test_a_client_shows_its_certificate_to_who_asks_for_it(demanding, certs):
 def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path, text, words):
     (tmp_path / "config.yaml").write_text(text)
     assert words in failed(run("health", "--config", tmp_path / "config.yaml"), USAGE)
+
+
+def test_who_named_a_file_that_is_not_there_is_told():
+    missing = "/nowhere/thermograph.yaml"
+    assert f"--config: {missing}: No such file or directory" in failed(run("health", "--config", missing))
+    assert f"THERMOGRAPH_CONFIG: {missing}: No such file" in failed(
+        run("serve", variables={"THERMOGRAPH_CONFIG": missing}))
 
 
 def test_a_mistake_in_a_variable_is_named():
@@ -1114,6 +1155,14 @@ def test_a_token_file_that_everybody_can_read_is_warned_of(server, tmp_path):
         done = run("send", "kitchen", "1", *access)
         good(done)
         assert ("can be read by every user here; run: chmod 600" in done.stderr) == warns
+
+
+@pytest.mark.parametrize("mode, warns", [(0o600, False), (0o640, False), (0o644, True), (0o622, True)])
+def test_a_file_of_tokens_that_others_can_read_or_change_is_warned_of(start, make_token, tokens_file, mode, warns):
+    make_token("all")
+    tokens_file.chmod(mode)
+    server = start()
+    assert (f"other users here can read or change {tokens_file}; run: chmod 600" in server.said()) == warns
 
 
 def test_a_changed_tokens_file_counts_without_a_restart(server, make_token, tokens_file):

@@ -12,7 +12,7 @@ import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import program
-from certificates import make_dated_certificate, shown
+from certificates import make_certificate_for, make_dated_certificate, shown
 from observed import until
 from receivers import GrpcReceiver, HttpReceiver, RESPONSES, respond, tls_context, tls_credentials
 from thermograph.v1.thermograph_pb2 import ListSensorsResponse, Status, StoreStatus, Time
@@ -246,6 +246,15 @@ def test_a_ca_that_has_not_signed(server, tmp_path):
     check(checks, "server.connection", "failed", "signed by no CA that is trusted here")
     check(checks, "server.certificate", "failed", "refused:", "for localhost", "signed by Thermograph CA")
     check(checks, "server.token", "not_checked", "there is no connection")
+
+
+def test_a_certificate_for_other_names(tmp_path):
+    certificate, key = make_certificate_for(tmp_path, "elsewhere.example")
+    with shown(certificate, key) as port:
+        checks = doctor("--server", f"localhost:{port}", "--ca", certificate, expect=1)
+    check(checks, "server.connection", "failed", "is not for 'localhost', but for elsewhere.example",
+          'make generate_certs RENEW=1 NAMES="that.name"')
+    check(checks, "server.certificate", "failed", "ostname mismatch", "for elsewhere.example")
 
 
 def test_a_ca_file_that_is_not_there(server, tmp_path):

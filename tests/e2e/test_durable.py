@@ -222,6 +222,21 @@ def test_a_file_that_may_not_grow_is_a_full_disk(open_server, data, connect, mon
     assert_kept(server, kept)
 
 
+@pytest.mark.parametrize("free_kib, words", [
+    (0, r"store\.sqlite: database or disk is full .*; make room on the disk and start again"),
+    (200, r"cannot make a journal file: No space left on device; make room on the disk and start again")])
+def test_a_start_on_a_full_disk_says_what_to_do_and_the_next_is_well(mount, open_server, free_kib, words):
+    disk = mount("size=4M")
+    full = disk / ".fill"
+    full.write_bytes(bytes((4096 - free_kib) * 1024))
+    done = program.run("serve", "--allow-anyone", "--listen", "127.0.0.1:0", "--data", disk / "new" if free_kib else disk)
+    assert done.returncode == 1 and "serving" not in done.stderr
+    assert re.search(words, done.stderr), done.stderr
+    full.unlink()
+    _, sensors = open_server(disk / "new" if free_kib else disk, *SMALL)
+    assert sensors.SendSingleReading(reading("attic", 1, BEGIN)).accepted == 1
+
+
 def test_a_read_only_directory_is_named(mount):
     disk = mount("size=1M")
     remount(disk, "ro")
@@ -238,6 +253,15 @@ def take_away_the_database(data):
     (data / "store.sqlite").unlink()
 
 
+def move_all(data):
+    data.rename(data.parent / "moved")
+
+
+def replace_all(data):
+    move_all(data)
+    shutil.copytree(data.parent / "moved", data)
+
+
 def move_the_journal(data):
     journal, = data.glob("journal-0*")
     journal.rename(data.parent / journal.name)
@@ -249,7 +273,8 @@ def replace_the_database(data):
     copy.rename(data / "store.sqlite")
 
 
-@pytest.mark.parametrize("take_away", [take_away_all, take_away_the_database, move_the_journal, replace_the_database])
+@pytest.mark.parametrize("take_away", [take_away_all, take_away_the_database, move_all, replace_all, move_the_journal,
+                                       replace_the_database])
 def test_nothing_is_acknowledged_into_files_that_were_taken_away(open_server, data, connect, take_away):
     server, sensors = open_server(data)
     sent = [reading("attic", i, BEGIN + i, sequence=i + 1) for i in range(10)]
@@ -279,6 +304,22 @@ def test_a_file_that_was_moved_and_is_put_back_has_all(open_server, data):
     journal.rename(data / journal.name)
     _, sensors = open_server(data)
     assert history(sensors, "attic")[:10] == sent
+
+
+@pytest.mark.parametrize("also_a_new_one", [False, True])
+def test_a_directory_that_was_moved_and_is_put_back_has_all(open_server, data, also_a_new_one):
+    server, sensors = open_server(data, *SMALL)
+    sent = [reading("attic", i / 100, BEGIN + i) for i in range(MANY)]
+    send_many(server, sent)
+    (replace_all if also_a_new_one else move_all)(data)
+    with pytest.raises(grpc.RpcError):
+        sensors.SendSingleReading(reading("attic", 1, BEGIN + 2 * MANY))
+    stop(server)
+    if also_a_new_one:
+        shutil.rmtree(data)
+    (data.parent / "moved").rename(data)
+    _, sensors = open_server(data, *SMALL)
+    assert history(sensors, "attic")[:MANY] == sent  # what was refused may stand behind it
 
 
 def test_a_journal_that_is_gone_is_told_and_the_rest_is_there(open_server, data, connect):

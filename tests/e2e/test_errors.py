@@ -14,6 +14,7 @@ import threading
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import program
 from certificates import make_dated_certificate
@@ -385,6 +386,11 @@ def test_damaged_readings_in_statistics(row, damaged, connect):
         GetStatisticsRequest(sensor_id="attic", start_time=BEGIN + 1)))
 
 
+def test_health_of_an_unknown_service(row, server, connect):
+    health = health_pb2_grpc.HealthStub(connect(server))
+    row.check_call(lambda: health.Check(health_pb2.HealthCheckRequest(service="SensorServce")))
+
+
 def test_page_token_not_ours(row, thermograph):
     row.check_call(lambda: thermograph.ListSensors(ListSensorsRequest(page_token="x" * 129)))
 
@@ -712,6 +718,15 @@ def test_port_in_use(row, plain_server):
     does_not_start(row, "--data", "none", "--allow-anyone", listen=[plain_server.address])
     does_not_start(
         row, "--data", "none", "--allow-anyone", listen=["127.0.0.1:0", plain_server.address])
+
+
+def test_listen_on_no_name(row):
+    does_not_start(row, "--data", "none", "--allow-anyone", "--allow-plaintext-from-network",
+                   listen=["nohost.invalid:50051"])
+
+
+def test_admin_on_no_name(row):
+    does_not_start(row, "--data", "none", "--allow-anyone", "--admin", "9464x")
 
 
 def test_admin_port_in_use(row, plain_server):

@@ -111,6 +111,29 @@ static void test_what_does_not_fit_is_said_in_plain_words(void **state) {
     assert_refused_with("floor: 2\n", "name is missing");
     assert_refused_with("name: a\n\nname: b\n", ":3: name is there twice");
     assert_refused_with("name: \"kitchen\n", "this is no YAML: ");
+    assert_refused_with("name: *\n", "(a value that begins with * stands in quotes)");
+    assert_refused_with("name: ''\n", ":1: name: at least 1 byte belongs here");
+}
+
+/* It may be a secret. */
+static void test_a_value_that_is_too_long_is_not_repeated(void **state) {
+    (void)state;
+    struct room *room;
+    struct err_text why = {""};
+    assert_int_equal(load("name: tg_0123456789abcdefghij\n", &room, &why), -EINVAL);
+    assert_non_null(strstr(why.text, ":1: name: at most 20 bytes belong here"));
+    assert_null(strstr(why.text, "tg_"));
+}
+
+static void test_an_unknown_key_is_cut_from_the_words(void **state) {
+    (void)state;
+    struct room *room;
+    struct err_text why = {""};
+    assert_int_equal(load("name: kitchen\ncolour: red\n", &room, &why), -EINVAL);
+    assert_string_equal(yamlfile_cut_unknown_key(&why), "colour");
+    assert_string_equal(strrchr(why.text, ':'), ": ");
+    assert_int_equal(load("floor: 2\n", &room, &why), -EINVAL);
+    assert_null(yamlfile_cut_unknown_key(&why));
 }
 
 static void test_a_directory_is_named_as_one(void **state) {
@@ -155,6 +178,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_said_with_its_line, make_file,
                                         remove_file),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_said_in_plain_words, make_file,
+                                        remove_file),
+        cmocka_unit_test_setup_teardown(test_a_value_that_is_too_long_is_not_repeated, make_file,
+                                        remove_file),
+        cmocka_unit_test_setup_teardown(test_an_unknown_key_is_cut_from_the_words, make_file,
                                         remove_file),
         cmocka_unit_test_setup_teardown(test_a_directory_is_named_as_one, make_file, remove_file),
         cmocka_unit_test_setup_teardown(test_what_is_no_yaml_is_refused, make_file, remove_file),

@@ -43,6 +43,7 @@ static void test_wrong_kind_of_connection(void **state) {
     assert_hints(hint_for(GRPC_UNAVAILABLE, "cannot connect to h:1: it closed at once", plaintext),
                  "--plaintext out");
     assert_hints(hint_for(GRPC_UNAVAILABLE, "certificate is not for 'x'", tls), "--server");
+    assert_hints(hint_for(GRPC_UNAVAILABLE, "certificate is not for 'x'", tls), "RENEW=1 NAMES=");
 }
 
 static void test_plaintext_is_taken_back_where_it_was_said(void **state) {

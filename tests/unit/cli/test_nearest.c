@@ -22,6 +22,8 @@ static void test_typing_errors_are_understood(void **state) {
     assert_string_equal(nearest("steam"), "stream");
     assert_string_equal(nearest("sensor"), "sensors");
     assert_string_equal(nearest("gt"), "get");
+    assert_string_equal(nearest("strema"), "stream");
+    assert_string_equal(nearest("esnosrs"), "sensors");
     assert_string_equal(nearest("send"), "send");
 }
 
@@ -29,6 +31,8 @@ static void test_what_is_far_from_all_has_no_nearest(void **state) {
     (void)state;
     assert_null(nearest("frobnicate"));
     assert_null(nearest("xy"));
+    assert_null(nearest("seat"));
+    assert_null(nearest("ends"));
 }
 
 static void test_long_text_is_no_typing_error(void **state) {

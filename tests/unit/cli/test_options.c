@@ -190,6 +190,9 @@ static void test_unknown_key_is_refused_with_the_line_and_the_nearest(void **sta
     assert_bad_file("server: a:1\ntimeuot: 3\n", ":2: there is no option 'timeuot'; did you mean "
                                                  "'timeout'?");
     assert_bad_file("colour: red\n", ":1: there is no option 'colour'; allowed are");
+    assert_bad_file("port: 50051\n", ":1: there is no option 'port'; allowed are");
+    assert_bad_file("server: a:1\nconfig: b\n",
+                    ":2: config: a configuration file cannot name another");
 }
 
 static void test_list_and_broken_yaml_are_refused(void **state) {

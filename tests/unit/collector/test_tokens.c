@@ -131,6 +131,24 @@ static void test_file_keeps_hashes_and_rights_and_no_token(void **state) {
     scratch_fini(&scratch);
 }
 
+static void test_a_file_that_others_may_read_or_change_is_open(void **state) {
+    (void)state;
+    static const struct {
+        mode_t mode;
+        bool is_open;
+    } rows[] = {{0600, false}, {0640, false}, {0400, false},
+                {0644, true},  {0602, true},  {0660, true}};
+    struct scratch scratch;
+    scratch_init(&scratch);
+    assert_false(tokens_file_is_open(scratch.file));
+    scratch_write(&scratch, "");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(chmod(scratch.file, rows[i].mode), 0);
+        assert_int_equal(tokens_file_is_open(scratch.file), rows[i].is_open);
+    }
+    scratch_fini(&scratch);
+}
+
 /* A change by root leaves a file that the server's own user can read, and nobody else. */
 static void test_a_changed_file_keeps_its_owner_and_what_its_group_may(void **state) {
     (void)state;
@@ -191,9 +209,14 @@ static void test_files_that_are_wrong_are_refused_with_place_and_reason(void **s
     static const struct {
         const char *content, *words;
     } rows[] = {
-        {"tokens:\n  - name: x\n    colour: 3\n", ":3: Unexpected key: colour"},
+        {"tokens:\n  - name: x\n    colour: 3\n",
+         ":3: there is no key 'colour' here; the file has the key tokens, and each token of it has "
+         "name, sha256, write and read"},
+        {"token:\n  - name: x\n", ":1: there is no key 'token' here; the file has the key tokens"},
         {"tokens: 5\n", ":1:"},
-        {"tokens:\n  - name: x\n    sha256: abc\n", ":3:"},
+        {"tokens:\n  - name: x\n    sha256: abc\n", ":3: sha256: at least 64 bytes belong here"},
+        {"tokens:\n  - name: x\n    write: *\n", ":3: this is no YAML: "},
+        {"tokens:\n  - name: x\n    write: *\n", "(a value that begins with * stands in quotes)"},
         {"tokens:\n- name: x\n"
          "  sha256: zz81d085884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n"
          "  write: \"*\"\n  read: \"*\"\n",
@@ -256,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_many_tokens_each_finds_its_own),
         cmocka_unit_test(test_names_and_tokens_that_cannot_be_are_refused),
         cmocka_unit_test(test_file_keeps_hashes_and_rights_and_no_token),
+        cmocka_unit_test(test_a_file_that_others_may_read_or_change_is_open),
         cmocka_unit_test(test_a_changed_file_keeps_its_owner_and_what_its_group_may),
         cmocka_unit_test(test_a_link_where_the_new_file_is_written_is_not_followed),
         cmocka_unit_test(test_files_that_are_wrong_are_refused_with_place_and_reason),

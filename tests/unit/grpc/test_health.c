@@ -81,8 +81,12 @@ static void test_check_says_what_was_set(void **state) {
 static void test_check_of_an_unknown_service_is_not_found(void **state) {
     struct server_fixture *fixture = *state;
     static const char *const unknown[] = {"test.probe", "test", "test.Probe ", "x"};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
-        server_expect(fixture, ask(fixture, CHECK, unknown[i]), GRPC_NOT_FOUND);
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        struct raw_call *call = ask(fixture, CHECK, unknown[i]);
+        server_expect(fixture, call, GRPC_NOT_FOUND);
+        assert_true(raw_has(call, "there are test.Probe, grpc.health.v1.Health, and, "
+                                  "without a name, the whole server"));
+    }
 }
 
 static void test_what_is_no_request_is_internal(void **state) {

@@ -75,11 +75,21 @@ static void certs_free_signer(struct signer ca) {
     EVP_PKEY_free(ca.key);
 }
 
-static void certs_issue(const char *path, EVP_PKEY *key, const struct signer *ca, int64_t from,
-                        int64_t until) {
-    X509 *cert = certs_new("server", key, from, until);
+struct issue {
+    int64_t from, until;
+    const char *names;
+};
+
+#define USUAL_NAMES "DNS:localhost,IP:127.0.0.1,IP:::1"
+#define TEN_NAMES                                                                                \
+    "DNS:0.example.org,DNS:1.example.org,DNS:2.example.org,DNS:3.example.org,DNS:4.example.org," \
+    "DNS:5.example.org,DNS:6.example.org,DNS:7.example.org,DNS:8.example.org,DNS:9.example.org"
+
+static void certs_issue(const char *path, EVP_PKEY *key, const struct signer *ca,
+                        struct issue issue) {
+    X509 *cert = certs_new("server", key, issue.from, issue.until);
     X509_set_issuer_name(cert, X509_get_subject_name(ca->cert));
-    certs_add_extension(cert, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
+    certs_add_extension(cert, NID_subject_alt_name, issue.names);
     assert_true(X509_sign(cert, ca->key, EVP_sha256()) > 0);
     certs_write(path, cert);
     X509_free(cert);
@@ -99,6 +109,7 @@ static void certs_name_files(struct certs *certs) {
     CERTS_PATH(locked_key, "locked.key");
     CERTS_PATH(expired, "expired.crt");
     CERTS_PATH(early, "early.crt");
+    CERTS_PATH(odd, "odd.crt");
 }
 
 void certs_make(struct certs *certs) {
@@ -107,9 +118,11 @@ void certs_make(struct certs *certs) {
     struct signer other = certs_make_ca(certs->other_ca, "Other CA");
     EVP_PKEY *key = EVP_EC_gen("P-256");
     assert_non_null(key);
-    certs_issue(certs->cert, key, &ca, JAN_2000, JAN_2100);
-    certs_issue(certs->expired, key, &ca, JAN_2000, SEP_2001);
-    certs_issue(certs->early, key, &ca, JAN_2100, JAN_2101);
+    certs_issue(certs->cert, key, &ca, (struct issue){JAN_2000, JAN_2100, USUAL_NAMES});
+    certs_issue(certs->expired, key, &ca, (struct issue){JAN_2000, SEP_2001, USUAL_NAMES});
+    certs_issue(certs->early, key, &ca, (struct issue){JAN_2100, JAN_2101, USUAL_NAMES});
+    certs_issue(certs->odd, key, &ca,
+                (struct issue){JAN_2000, JAN_2100, "DNS:\x1b[31mred," TEN_NAMES "," TEN_NAMES});
     certs_write_key(certs->key, key, NULL);
     certs_write_key(certs->locked_key, key, "secret");
     certs_write_key(certs->other_key, other.key, NULL);
@@ -119,8 +132,9 @@ void certs_make(struct certs *certs) {
 }
 
 void certs_remove(struct certs *certs) {
-    const char *const files[] = {certs->ca,        certs->other_ca,   certs->cert,    certs->key,
-                                 certs->other_key, certs->locked_key, certs->expired, certs->early};
+    const char *const files[] = {certs->ca,      certs->other_ca,  certs->cert,
+                                 certs->key,     certs->other_key, certs->locked_key,
+                                 certs->expired, certs->early,     certs->odd};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         unlink(files[i]);
     rmdir(certs->dir);

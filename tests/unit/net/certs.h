@@ -14,6 +14,7 @@ struct certs {
     char other_key[96];  /* belongs to no certificate */
     char locked_key[96]; /* needs a password */
     char expired[96];    /* goes with `key`; expired on 2001-09-09 */
+    char odd[96];        /* goes with `key`; too many names, the first with a control character */
     char early[96];      /* goes with `key`; valid from 2100-01-01 */
 };
 

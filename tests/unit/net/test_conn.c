@@ -526,7 +526,9 @@ static void test_a_certificate_for_another_name_is_refused(void **state) {
     struct loopback *loopback = *state;
     loopback_use_tls(loopback);
     loopback->server_name = "example.org";
-    assert_connecting_fails(loopback, "the server's certificate is not for 'example.org'");
+    assert_connecting_fails(loopback,
+                            "the server's certificate is not for 'example.org', but for localhost, "
+                            "127.0.0.1, ::1");
     loopback_until(loopback, loopback->server.n_closed);
     assert_says(loopback_last_line, "was turned away: it refused our certificate");
     assert_handshake(&loopback->client, "CERTIFICATE_HOSTNAME_MISMATCH");
@@ -537,7 +539,23 @@ static void test_a_certificate_for_another_ip_address_is_refused(void **state) {
     struct loopback *loopback = *state;
     loopback_use_tls(loopback);
     loopback->server_name = "127.0.0.2";
-    assert_connecting_fails(loopback, "the server's certificate is not for '127.0.0.2'");
+    assert_connecting_fails(loopback,
+                            "the server's certificate is not for '127.0.0.2', but for localhost, "
+                            "127.0.0.1, ::1");
+}
+
+/* Words are for a terminal, and the names may be anyone's. */
+static void test_names_of_a_refused_certificate_are_bounded_and_printable(void **state) {
+    struct loopback *loopback = *state;
+    struct err_text why;
+    loopback_use_tls(loopback);
+    SSL_CTX_free(loopback->server_tls);
+    assert_int_equal(net_tls_server_new(loopback->certs.odd, loopback->certs.key,
+                                        &loopback->server_tls, NULL, &why),
+                     0);
+    assert_connecting_fails(loopback, "not for 'localhost', but for ?[31mred, 0.example.org, 1.");
+    assert_says(loopback->client.why, "org ...");
+    assert_true(strlen(loopback->client.why) < 400);
 }
 
 static void test_a_certificate_may_name_an_ip_address(void **state) {
@@ -695,6 +713,7 @@ int main(void) {
         CASE(test_the_last_word_in_tls_tells_more_than_a_reset),
         CASE(test_a_certificate_for_another_name_is_refused),
         CASE(test_a_certificate_for_another_ip_address_is_refused),
+        CASE(test_names_of_a_refused_certificate_are_bounded_and_printable),
         CASE(test_a_certificate_may_name_an_ip_address),
         CASE(test_a_certificate_of_an_unknown_ca_is_refused),
         CASE(test_a_server_that_ignores_alpn_is_refused),

@@ -167,6 +167,7 @@ static void test_an_address_of_another_machine_is_told_in_words(void **state) {
     assert_says("192.0.2.1 is no address of this machine");
     assert_int_equal(try_listen("no such name", 0, &rig.listener), -EINVAL);
     assert_says("cannot listen on 'no such name': ");
+    assert_says("; choose an address of this machine with --listen");
 }
 
 static void test_the_listener_may_be_closed_while_it_accepts(void **state) {

@@ -145,8 +145,10 @@ static void test_no_directory_no_memory(void **state) {
     struct file *file;
     place_init(&place);
     assert_int_equal(files_posix_new("nowhere/at/all", &files), -ENOENT);
-    fail_alloc_at(1);
-    assert_int_equal(files_posix_new(place.directory, &files), -ENOMEM);
+    for (size_t nth = 1; nth <= 2; nth++) {
+        fail_alloc_at(nth);
+        assert_int_equal(files_posix_new(place.directory, &files), -ENOMEM);
+    }
     fail_alloc_at(1);
     assert_int_equal(place.files->ops->open(place.files, "a", FILES_CREATE, &file), -ENOMEM);
     fail_alloc_off();
@@ -191,11 +193,39 @@ static void test_a_file_that_loses_its_name_is_noticed(void **state) {
     place_fini(&place);
 }
 
+static void test_files_that_move_with_their_directory_are_noticed(void **state) {
+    (void)state;
+    struct place place;
+    struct files_held held;
+    char moved[80];
+    place_init(&place);
+    snprintf(moved, sizeof(moved), "%s-moved", place.directory);
+    struct file *file = open_file(&place, "a", FILES_CREATE);
+    assert_int_equal(files_hold(place.files, "a", &held), 0);
+    assert_int_equal(rename(place.directory, moved), 0);
+    assert_int_equal(files_look(place.files, &held), -ESTALE);
+    assert_int_equal(file->ops->write(file, 0, "x", 1), 0);
+    assert_int_equal(mkdir(place.directory, 0700), 0);
+    assert_int_equal(files_look(place.files, &held), -ESTALE);
+    assert_int_equal(rmdir(place.directory), 0);
+    assert_int_equal(symlink("/dev/null", place.directory), 0);
+    assert_int_equal(files_look(place.files, &held), -ESTALE);
+    assert_int_equal(unlink(place.directory), 0);
+    assert_int_equal(symlink(moved, place.directory), 0); /* it is found again */
+    assert_int_equal(files_look(place.files, &held), 0);
+    assert_int_equal(unlink(place.directory), 0);
+    assert_int_equal(rename(moved, place.directory), 0);
+    assert_int_equal(files_look(place.files, &held), 0);
+    file->ops->close(file);
+    place_fini(&place);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_is_read),
         cmocka_unit_test(test_files_are_private_and_modes_are_kept),
         cmocka_unit_test(test_a_file_that_loses_its_name_is_noticed),
+        cmocka_unit_test(test_files_that_move_with_their_directory_are_noticed),
         cmocka_unit_test(test_names_are_changed_and_listed),
         cmocka_unit_test(test_write_beyond_the_limit_fails),
         cmocka_unit_test(test_no_directory_no_memory),
