@@ -144,7 +144,7 @@ void otlp_put_text(struct otlp_writer *writer, uint32_t id, struct bytes text) {
 /* ---- other fields ---- */
 
 void otlp_put_written(struct otlp_writer *writer, struct bytes fields) {
-    uint8_t *at = otlp_room(writer, fields.len);
+    uint8_t *at = fields.len ? otlp_room(writer, fields.len) : NULL;
     if (!at)
         return;
     memcpy(at, fields.data, fields.len);

@@ -64,10 +64,8 @@ static int put_link(const struct otel_link *link, struct otel_lent lent, struct 
     return put_event(&event, lent, out);
 }
 
-static int put_list(struct otel_written_list list, uint32_t n_dropped, struct buf *out) {
-    int r = 0;
-    for (struct otel_written *at = list.first; r == 0 && at; at = at->next)
-        r = put(out, bytes_of(at->bytes, at->len));
+static int put_list(const struct buf *list, uint32_t n_dropped, struct buf *out) {
+    int r = put(out, buf_bytes(list));
     for (uint32_t i = 0; r == 0 && i < n_dropped; i++)
         r = put(out, bytes_str("-"));
     return r;
@@ -78,12 +76,12 @@ static int put_span(const struct otel_span_data *span, struct buf *out) {
     if (r == 0)
         r = put(out, bytes_str("{"));
     if (r == 0)
-        r = put_list(span->written_attributes, span->attributes.n_dropped, out);
+        r = put_list(&span->written_attributes, span->attributes.n_dropped, out);
     if (r == 0)
         r = put(out, bytes_str("}"));
     if (r == 0)
-        r = put_list(span->written_events, span->n_dropped_events, out);
-    return r ? r : put_list(span->written_links, span->n_dropped_links, out);
+        r = put_list(&span->written_events, span->n_dropped_events, out);
+    return r ? r : put_list(&span->written_links, span->n_dropped_links, out);
 }
 
 static int put_log(const struct otel_log_data *log, struct buf *out) {
@@ -95,12 +93,23 @@ static bool has_key(struct bytes attribute, struct bytes key) {
            memcmp(attribute.data, key.data, key.len) == 0;
 }
 
+static bool find(struct bytes attributes, struct bytes key, struct bytes *found) {
+    const uint8_t *end;
+    for (struct bytes rest = attributes; rest.len; rest = bytes_from(rest, found->len)) {
+        end = memchr(rest.data, ';', rest.len);
+        *found = bytes_of(rest.data, (size_t)(end - rest.data) + 1);
+        if (has_key(*found, key))
+            return true;
+    }
+    return false;
+}
+
 static const struct otel_encoder encoder = {.attribute = put_attribute,
                                             .event = put_event,
                                             .link = put_link,
                                             .span = put_span,
                                             .log = put_log,
-                                            .has_key = has_key};
+                                            .find = find};
 
 static void open_with(struct fixture *fixture, struct otel_limit_settings limits) {
     static struct otel_exporter_ops ops;
@@ -219,6 +228,29 @@ static void test_what_is_larger_than_a_block_is_written_whole(void **state) {
     assert_int_equal(sent(*state, OTEL_TRACES).len,
                      strlen("work{large=;}") + sizeof(text) +
                          100 * strlen("[an event of usual length:]"));
+}
+
+/* There are no blocks for twice as much, as is asked for first. */
+static void test_what_nearly_fills_the_largest_block_is_written_whole(void **state) {
+    static char text[5 << 20];
+    struct otel_span span;
+    memset(text, 'x', sizeof(text));
+    fixture_start(*state, &span, NULL);
+    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    otel_span_set(&span, "small", otel_integer(1));
+    otel_span_end(&span, 0);
+    assert_int_equal(sent(*state, OTEL_TRACES).len, strlen("work{large=;small=1;}") + sizeof(text));
+}
+
+static void
+test_what_is_larger_than_the_largest_block_is_dropped_and_the_span_is_not(void **state) {
+    static char text[9 << 20];
+    struct otel_span span;
+    memset(text, 'x', sizeof(text));
+    fixture_start(*state, &span, NULL);
+    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    otel_span_set(&span, "small", otel_integer(1));
+    assert_sent(*state, &span, "work{small=1;-}");
 }
 
 /* ---- limits ---- */
@@ -494,6 +526,8 @@ int main(void) {
         ENCODED(test_every_key_is_found_again),
         ENCODED(test_a_span_that_lives_for_ever_takes_no_memory_for_ever),
         ENCODED(test_what_is_larger_than_a_block_is_written_whole),
+        ENCODED(test_what_nearly_fills_the_largest_block_is_written_whole),
+        ENCODED(test_what_is_larger_than_the_largest_block_is_dropped_and_the_span_is_not),
         ENCODED(test_what_is_over_a_limit_is_counted),
         ENCODED(test_texts_are_cut_at_their_limit_wherever_they_are),
         ENCODED(test_a_key_twice_in_an_event_is_there_once),
