@@ -80,11 +80,13 @@ static uint64_t copy_and_see(uint8_t *out, struct bytes text) {
     const uint8_t *in = text.data;
     size_t n = text.len;
     uint64_t seen = 0;
-    if (n >= 8) {
-        for (size_t at = 8; at < n; at += 8)
-            seen |= copy_word(out + at - 8, in + at - 8);
-        return seen | copy_word(out + n - 8, in + n - 8);
+    if (n >= 16) {
+        for (size_t at = 16; at < n; at += 16)
+            seen |= copy_word(out + at - 16, in + at - 16) | copy_word(out + at - 8, in + at - 8);
+        return seen | copy_word(out + n - 16, in + n - 16) | copy_word(out + n - 8, in + n - 8);
     }
+    if (n >= 8)
+        return copy_word(out, in) | copy_word(out + n - 8, in + n - 8);
     if (n >= 4)
         return copy_half_word(out, in) | copy_half_word(out + n - 4, in + n - 4);
     for (size_t at = 0; at < n; at++)
