@@ -174,6 +174,18 @@ static void test_log_records_are_written_too(void **state) {
     assert_true(bytes_equal_str(sent(fixture, OTEL_LOGS), "a line"));
 }
 
+static void test_a_log_record_is_written_whole_however_long_it_is(void **state) {
+    static char text[10000];
+    struct fixture *fixture = *state;
+    memset(text, 'x', sizeof(text));
+    for (size_t len = 1; len <= sizeof(text); len = 3 * len + 100) {
+        const struct otel_log_record record = {.body = otel_text(bytes_of(text, len))};
+        otel_logger_emit(fixture->logger, &record);
+        assert_true(bytes_equal(sent(fixture, OTEL_LOGS), bytes_of(text, len)));
+        fixture_answer(fixture, OTEL_LOGS, 0, NULL);
+    }
+}
+
 static void test_an_attribute_set_again_keeps_its_place_whatever_its_size(void **state) {
     struct otel_span span;
     fixture_start(*state, &span, NULL);
@@ -365,16 +377,19 @@ static void test_limits_hold_for_what_was_prepared(void **state) {
     }
 }
 
-static void test_what_is_too_large_to_be_prepared_is_written_whole(void **state) {
+/* More than a span's first place holds, and more than is prepared at all. */
+static void test_what_was_prepared_is_written_whole_however_long_it_is(void **state) {
     static char text[OTEL_MAX_PREPARED_BYTES];
-    const struct otel_attribute large =
-        otel_attribute("l", otel_text(bytes_of(text, sizeof(text))));
-    struct otel_span span;
     memset(text, 'x', sizeof(text));
-    start_prepared(*state, &large, 1, &span);
-    otel_span_end(&span, 0);
-    assert_int_equal(sent(*state, OTEL_TRACES).len,
-                     strlen("work{m=Get;s=system;l=;own=1;}") + sizeof(text));
+    for (size_t len = 1; len <= sizeof(text); len *= 2) {
+        const struct otel_attribute large = otel_attribute("l", otel_text(bytes_of(text, len)));
+        struct otel_span span;
+        start_prepared(*state, &large, 1, &span);
+        otel_span_end(&span, 0);
+        assert_int_equal(sent(*state, OTEL_TRACES).len,
+                         strlen("work{m=Get;s=system;l=;own=1;}") + len);
+        fixture_answer(*state, OTEL_TRACES, 0, NULL);
+    }
 }
 
 static void test_each_allocation_of_a_prepared_one_may_fail(void **state) {
@@ -522,6 +537,7 @@ int main(void) {
         ENCODED(test_all_that_was_said_is_written_in_its_order),
         ENCODED(test_its_scope_goes_with_it),
         ENCODED(test_log_records_are_written_too),
+        ENCODED(test_a_log_record_is_written_whole_however_long_it_is),
         ENCODED(test_an_attribute_set_again_keeps_its_place_whatever_its_size),
         ENCODED(test_every_key_is_found_again),
         ENCODED(test_a_span_that_lives_for_ever_takes_no_memory_for_ever),
@@ -534,7 +550,7 @@ int main(void) {
         ENCODED(test_what_was_prepared_is_written_as_if_it_were_said),
         ENCODED(test_a_key_that_was_prepared_twice_is_there_once),
         ENCODED(test_limits_hold_for_what_was_prepared),
-        ENCODED(test_what_is_too_large_to_be_prepared_is_written_whole),
+        ENCODED(test_what_was_prepared_is_written_whole_however_long_it_is),
         ENCODED(test_each_allocation_of_a_prepared_one_may_fail),
         ENCODED(test_a_span_that_cannot_be_written_is_counted_and_takes_no_place),
         ENCODED(test_what_cannot_be_written_is_dropped_and_the_span_is_not),
