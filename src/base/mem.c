@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@ void *mem_zalloc(size_t n, size_t size) {
 
 void *mem_alloc(size_t size) {
     return malloc(size ? size : 1);
+}
+
+void *mem_alloc_lines(size_t size) {
+    assert(size % MEM_LINE == 0);
+    return aligned_alloc(MEM_LINE, size ? size : MEM_LINE);
 }
 
 void *mem_resize(void *array, size_t n, size_t size) {

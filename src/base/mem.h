@@ -21,6 +21,14 @@ void *mem_zalloc(size_t n, size_t size);
 /* Not zeroed. `size` 0 gives a valid pointer. */
 void *mem_alloc(size_t size);
 
+/* What a processor fetches and keeps at a time. */
+enum {
+    MEM_LINE = 64,
+};
+
+/* Not zeroed, whole cache lines: `size` is a multiple of MEM_LINE. */
+void *mem_alloc_lines(size_t size);
+
 /* Grows or shrinks an array to `n` elements of `size` bytes; on NULL the old one is untouched. */
 void *mem_resize(void *array, size_t n, size_t size);
 

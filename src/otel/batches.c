@@ -24,11 +24,6 @@ static struct record_queue *queue_of(const struct batches *batches) {
     return &batches->recorder->queues[batches->kind];
 }
 
-static void free_all(struct record_list *list) {
-    record_free_all(list->first);
-    *list = (struct record_list){0};
-}
-
 /* How many are worth an export before the delay is over; without a delay each one is. */
 static size_t wanted(const struct batches *batches) {
     return batches->settings.delay_ns ? batches->settings.max_batch : 1;
@@ -60,8 +55,9 @@ int batches_init(struct batches *batches, const struct batches_options *options)
                                               .done = export_done,
                                               .user = batches};
     export_init(&batches->export, &of_exports);
+    batches->exporting = mem_new_array(struct record *, batches->settings.max_batch);
     batches->view = mem_new_array(void *, batches->settings.max_batch);
-    if (!batches->view)
+    if (!batches->exporting || !batches->view)
         return -ENOMEM;
     atomic_store(&queue_of(batches)->wake_at, wanted(batches));
     return 0;
@@ -69,7 +65,9 @@ int batches_init(struct batches *batches, const struct batches_options *options)
 
 void batches_fini(struct batches *batches) {
     outage_end(&batches->export.outage, batches->waiting.n);
+    mem_free(batches->exporting);
     mem_free(batches->view);
+    batches->exporting = NULL;
     batches->view = NULL;
 }
 
@@ -98,14 +96,12 @@ static void show(struct batches *batches, size_t i, struct record *record) {
 }
 
 static void take(struct batches *batches, size_t n) {
-    struct record_list *exporting = &batches->exporting;
     for (size_t i = 0; i < n; i++) {
         struct record *record = pop(&batches->waiting);
         show(batches, i, record);
-        record->next = exporting->first; /* in whatever order: it is freed together */
-        exporting->first = record;
+        batches->exporting[i] = record;
     }
-    exporting->n = n;
+    batches->n_exporting = n;
     batches->n_due -= smaller(batches->n_due, n);
     batches->n_processed += n;
     recorder_took(batches->recorder, batches->kind, n);
@@ -129,8 +125,9 @@ static void export_batch(struct batches *batches, uint64_t now_ns) {
 
 static void export_done(void *user) {
     struct batches *batches = user;
-    batches->n_to_flush -= smaller(batches->n_to_flush, batches->exporting.n);
-    free_all(&batches->exporting);
+    batches->n_to_flush -= smaller(batches->n_to_flush, batches->n_exporting);
+    record_free_all(batches->exporting, batches->n_exporting);
+    batches->n_exporting = 0;
     batches->changed(batches->user);
 }
 
@@ -174,5 +171,5 @@ uint64_t batches_turn(struct batches *batches, uint64_t now_ns) {
 
 void batches_flush(struct batches *batches) {
     batches->n_due = batches->waiting.n;
-    batches->n_to_flush = batches->exporting.n + batches->waiting.n;
+    batches->n_to_flush = batches->n_exporting + batches->waiting.n;
 }

@@ -15,13 +15,14 @@ struct batches {
     const struct otel_resource *resource;
     struct otel_export export;
     struct record_list waiting; /* recorder_gather() appends here */
-    struct record_list exporting;
+    struct record **exporting;  /* `settings.max_batch` of them, and what is lent of each: */
     union {
         const struct otel_span_data **spans;
         const struct otel_log_data **logs;
         const struct otel_encoded **encoded;
-        void *view; /* of what is exporting: `settings.max_batch` of them */
+        void *view;
     };
+    size_t n_exporting;
     uint64_t due_ns;
     size_t n_due;                          /* of `waiting`, not to be delayed any more */
     size_t n_to_flush;                     /* of `exporting` and `waiting` */

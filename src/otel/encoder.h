@@ -29,9 +29,9 @@ struct otel_encoder {
     int (*span)(const struct otel_span_data *span, struct buf *out);
     int (*log)(const struct otel_log_data *log, struct buf *out);
 
-    /* Whether an attribute that was written has this key; of one that is not UTF-8 it may be false.
-     */
-    bool (*has_key)(struct bytes attribute, struct bytes key);
+    /* The one of this key among attributes that were written, one behind the other; of a key that
+     * is not UTF-8 it may be false. */
+    bool (*find)(struct bytes attributes, struct bytes key, struct bytes *found);
 };
 
 /* A span or log record that has been written. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is prepared is what a record will hold: the attributes as the encoder writes them, each with
- * what stands before it there, so that a start is one copy and a chain through it (written.h).
+ * What is prepared is what a record will hold: the attributes as the encoder writes them, so that a
+ * start is one copy (written.h).
  *
  * That is done only where it comes to the same as setting them one by one: all of them fit under
  * the limits. And only as long as it does: a span that has one of these keys, or too many others,
@@ -13,29 +13,9 @@
 #include "otel/attributes.h"
 #include "otel/limits.h"
 #include "otel/scopes.h"
-#include "otel/span_data.h"
 
 static void prepared_freep(struct otel_prepared **prepared) {
     otel_prepared_free(*prepared);
-}
-
-static int pad(struct buf *out) {
-    static const uint8_t zeros[7];
-    return buf_append(out, bytes_of(zeros, -buf_len(out) % 8));
-}
-
-static int write_one(struct buf *out, const struct otel_encoder *encoder,
-                     const struct otel_attribute *attribute) {
-    struct otel_written written = {0};
-    size_t start = buf_len(out), first = start + sizeof(written);
-    int r = buf_append(out, bytes_of(&written, sizeof(written)));
-    if (r == 0)
-        r = encoder->attribute(attribute->key, &attribute->value, out);
-    if (r)
-        return r;
-    written.len = written.cap = (uint32_t)(buf_len(out) - first);
-    memcpy(out->data + start, &written, sizeof(written));
-    return pad(out);
 }
 
 static int write_all(struct otel_prepared *prepared, const struct recorder *recorder) {
@@ -46,7 +26,8 @@ static int write_all(struct otel_prepared *prepared, const struct recorder *reco
         !attributes_fit(&recorder->limits[RECORD_SPAN].attributes, set->attributes, set->n))
         return 0;
     for (size_t i = 0; r == 0 && i < set->n; i++)
-        r = write_one(&prepared->written, encoder, &set->attributes[i]);
+        r = encoder->attribute(set->attributes[i].key, &set->attributes[i].value,
+                               &prepared->written);
     if (r == BUF_E_FULL) {
         buf_release(&prepared->written);
         r = 0;
@@ -63,8 +44,10 @@ static struct otel_prepared *prepared_of(struct attribute_set *set) {
     }
     prepared->set = set;
     buf_init(&prepared->written, OTEL_MAX_PREPARED_BYTES);
-    for (size_t i = 0; i < set->n; i++)
+    for (size_t i = 0; i < set->n; i++) {
         prepared->keys[i] = attributes_key_bits(set->attributes[i].key);
+        prepared->all_keys |= prepared->keys[i];
+    }
     return prepared;
 }
 

@@ -6,8 +6,9 @@
 
 struct otel_prepared {
     struct attribute_set *set;
-    /* As they lie in a record, a struct otel_written each, one behind the other; empty where they
-     * have to be set one by one: there is no encoder, or a limit may change them. */
+    /* As the encoder writes them, one behind the other; empty where they have to be set one by one:
+     * there is no encoder, or a limit may change them. */
     struct buf written;
+    uint64_t all_keys;
     uint64_t keys[]; /* attributes_key_bits() of each */
 };

@@ -108,11 +108,10 @@ void record_free(struct record *record) {
 }
 
 /* In one chain, of which the pool is given as much at a time as belongs to one thread. */
-void record_free_all(struct record *first) {
+void record_free_all(struct record *const *records, size_t n) {
     struct block *chain = NULL;
-    for (struct record *record = first, *next; record; record = next) {
-        struct block *blocks = record->blocks, *last = blocks;
-        next = record->next;
+    while (n > 0) {
+        struct block *blocks = records[--n]->blocks, *last = blocks;
         while (last->next)
             last = last->next;
         last->next = chain;

@@ -123,8 +123,8 @@ void recorder_count(struct recorder *recorder, struct recorder_shard *shard, uns
 void *record_new(struct recorder *recorder, struct recorder_shard *shard, size_t size, size_t room);
 void record_free(struct record *record);
 
-/* All of a list, linked by `next`. */
-void record_free_all(struct record *first);
+/* Many at once. */
+void record_free_all(struct record *const *records, size_t n);
 
 /* The same on the thread whose shard this is: what is its own is at hand at once. */
 void record_free_here(struct recorder_shard *shard, struct record *record);

@@ -10,6 +10,8 @@
  */
 #include "otel/span.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "otel/attributes.h"
 #include "otel/scopes.h"
@@ -19,6 +21,7 @@
 enum {
     ROOM = 1536, /* for all that the span of a call has: nine attributes, three events and a link */
 };
+static_assert((size_t)WRITTEN_ROOM <= ROOM, "what is written has its places");
 
 /* ---- limits ---- */
 
@@ -135,8 +138,6 @@ static void empty(struct span_record *span) {
     data->n_events = data->n_dropped_events = 0;
     data->first_link = data->last_link = NULL;
     data->n_links = data->n_dropped_links = 0;
-    data->written_attributes = (struct otel_written_list){0};
-    data->written_events = data->written_links = (struct otel_written_list){0};
     data->status = OTEL_STATUS_UNSET;
 }
 
@@ -173,6 +174,11 @@ static struct span_record *span_record_new(struct otel_tracer *tracer,
         return NULL;
     }
     empty(span);
+    if (is_encoded(span))
+        written_open(&span->record, &span->data);
+    else
+        span->data.written_attributes = span->data.written_events = span->data.written_links =
+            (struct buf){0};
     span->data.scope = &tracer->scoped.scope;
     return span;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "base/buf.h"
 #include "otel/span.h"
 
 /*
@@ -19,17 +20,6 @@ struct otel_link {
     struct otel_kept_attributes attributes;
 };
 
-/* An attribute, an event or a link as an encoder has written it (encoder.h). */
-struct otel_written {
-    struct otel_written *next;
-    uint32_t len, cap;
-    uint8_t bytes[];
-};
-
-struct otel_written_list {
-    struct otel_written *first, *last;
-};
-
 struct otel_span_data {
     const struct otel_scope *scope;
     struct otel_span_context context; /* trace_state is the record's own copy */
@@ -43,8 +33,9 @@ struct otel_span_data {
     uint32_t n_events, n_dropped_events;
     struct otel_link *first_link, *last_link;
     uint32_t n_links, n_dropped_links;
-    /* In place of the lists above where there is an encoder; what is in them is counted there. */
-    struct otel_written_list written_attributes, written_events, written_links;
+    /* In place of the lists above where there is an encoder (encoder.h), one behind the other as it
+     * wrote them; how many that are is counted there. */
+    struct buf written_attributes, written_events, written_links;
     enum otel_status status;
     struct bytes status_text;
 };

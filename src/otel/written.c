@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is said is written where it stays: at the end of what the record has taken of its newest
- * block. Only what does not fit there goes through the thread's scratch, and so does an attribute
- * that is set again: it takes the place of the one before if it fits; otherwise it gets a place
- * twice as large as needed, so that an attribute that is set for ever with ever longer texts costs
- * its record a few times its last size, not the sum of all.
+ * What is said is written behind what was said before of its kind, in places that a span has from
+ * its start and that nearly every span can do with: its end copies three pieces, however much was
+ * said. What does not fit goes through the thread's scratch to a place twice as large as needed, so
+ * that all places of a span together are a few times its size.
+ *
+ * An attribute that is set again stays where it was, and what is behind it makes room: one that is
+ * set for ever costs its record a few times its largest size, not the sum of all.
  */
 #include "otel/written.h"
 
@@ -14,13 +16,67 @@ static const struct otel_encoder *encoder_of(const struct record *record) {
 
 /* ---- places ---- */
 
-/* What is free of the newest block, behind what stands before the bytes. It does not grow: where it
- * is not enough the encoder says so. */
-static struct buf place_of(const struct record *record) {
-    struct otel_written *written = (void *)record->at;
-    size_t free = (size_t)(record->end - record->at);
-    size_t cap = free > sizeof(*written) ? free - sizeof(*written) : 0;
-    return (struct buf){.data = written->bytes, .cap = cap, .max = cap};
+/* It does not grow by itself: where it is not enough the encoder says so. Field by field: of an
+ * initializer gcc makes a copy of what has just been written in smaller pieces, and the processor
+ * waits for these. */
+static void open_place(struct record *record, struct buf *out, size_t room) {
+    out->data = record_take(record, room);
+    out->start = out->end = 0;
+    out->cap = out->max = room;
+}
+
+void written_open(struct record *record, struct otel_span_data *span) {
+    open_place(record, &span->written_attributes, WRITTEN_ROOM_FOR_ATTRIBUTES);
+    open_place(record, &span->written_events, WRITTEN_ROOM_FOR_EVENTS);
+    open_place(record, &span->written_links, WRITTEN_ROOM_FOR_LINKS);
+}
+
+/* Twice as much as is wanted; where no block is so large, all of one. */
+static uint8_t *take_larger(struct record *record, size_t wanted, size_t *room) {
+    *room = 2 * wanted;
+    uint8_t *data = record_alloc(record, *room);
+    if (data)
+        return data;
+    data = record_alloc(record, wanted);
+    if (!data)
+        return NULL;
+    *room = (size_t)(record->end - data);
+    record->at = record->end;
+    return data;
+}
+
+static bool move(struct record *record, struct buf *out, size_t wanted) {
+    size_t room;
+    uint8_t *data = take_larger(record, wanted, &room);
+    if (!data)
+        return false;
+    memcpy(data, out->data, out->end);
+    out->data = data;
+    out->cap = out->max = room;
+    return true;
+}
+
+static bool has_room(struct record *record, struct buf *out, size_t n) {
+    return out->cap - out->end >= n || move(record, out, out->end + n);
+}
+
+static bool append(struct record *record, struct buf *out, struct bytes bytes) {
+    if (!has_room(record, out, bytes.len))
+        return false;
+    memcpy(out->data + out->end, bytes.data, bytes.len);
+    out->end += bytes.len;
+    return true;
+}
+
+/* `old` is part of `out`. */
+static bool replace(struct record *record, struct buf *out, struct bytes old, struct bytes bytes) {
+    size_t at = (size_t)(old.data - out->data), behind = at + old.len;
+    if (bytes.len > old.len && !has_room(record, out, bytes.len - old.len))
+        return false;
+    memmove(out->data + at + bytes.len, out->data + behind, out->end - behind);
+    memcpy(out->data + at, bytes.data, bytes.len);
+    out->end = out->end - old.len + bytes.len;
+    return true;
 }
 
 /* This thread's scratch, empty; NULL: it has none. */
@@ -33,128 +89,64 @@ static struct buf *scratch_of(const struct record *record) {
     return &shard->scratch;
 }
 
-/* With a place of `times` as much as it needs. */
-static struct otel_written *copy_out(struct record *record, const struct buf *scratch,
-                                     size_t times) {
-    struct bytes bytes = buf_bytes(scratch);
-    struct otel_written *written = bytes.len < UINT32_MAX / times
-                                       ? record_alloc(record, sizeof(*written) + times * bytes.len)
-                                       : NULL;
-    if (!written)
-        return NULL;
-    memcpy(written->bytes, bytes.data, bytes.len);
-    written->len = (uint32_t)bytes.len;
-    written->cap = (uint32_t)(times * bytes.len);
-    return written;
+/* For what did not fit behind the first `len` bytes. */
+static struct buf *scratch_instead(const struct record *record, struct buf *out, size_t len) {
+    out->end = len;
+    return scratch_of(record);
 }
 
-static bool append(struct otel_written_list *list, struct otel_written *written) {
-    written->next = NULL;
-    if (list->last)
-        list->last->next = written;
-    else
-        list->first = written;
-    list->last = written;
-    return true;
-}
+/* ---- events, links and attributes ---- */
 
-static bool keep_place(struct record *record, struct otel_written_list *list,
-                       const struct buf *place) {
-    struct otel_written *written = record_take(record, sizeof(*written) + place->end);
-    written->len = written->cap = (uint32_t)place->end;
-    return append(list, written);
-}
-
-static bool keep_scratch(struct record *record, struct otel_written_list *list,
-                         const struct buf *scratch) {
-    struct otel_written *written = copy_out(record, scratch, 1);
-    return written && append(list, written);
-}
-
-/* ---- events and links ---- */
-
-bool written_event(struct record *record, struct otel_written_list *list,
-                   const struct otel_event *event, struct otel_lent lent) {
+bool written_event(struct record *record, struct buf *out, const struct otel_event *event,
+                   struct otel_lent lent) {
     const struct otel_encoder *encoder = encoder_of(record);
-    struct buf place = place_of(record), *scratch;
-    if (encoder->event(event, lent, &place) == 0)
-        return keep_place(record, list, &place);
-    scratch = scratch_of(record);
+    size_t len = out->end;
+    if (encoder->event(event, lent, out) == 0)
+        return true;
+    struct buf *scratch = scratch_instead(record, out, len);
     return scratch && encoder->event(event, lent, scratch) == 0 &&
-           keep_scratch(record, list, scratch);
+           append(record, out, buf_bytes(scratch));
 }
 
-bool written_link(struct record *record, struct otel_written_list *list,
-                  const struct otel_link *link, struct otel_lent lent) {
+bool written_link(struct record *record, struct buf *out, const struct otel_link *link,
+                  struct otel_lent lent) {
     const struct otel_encoder *encoder = encoder_of(record);
-    struct buf place = place_of(record), *scratch;
-    if (encoder->link(link, lent, &place) == 0)
-        return keep_place(record, list, &place);
-    scratch = scratch_of(record);
+    size_t len = out->end;
+    if (encoder->link(link, lent, out) == 0)
+        return true;
+    struct buf *scratch = scratch_instead(record, out, len);
     return scratch && encoder->link(link, lent, scratch) == 0 &&
-           keep_scratch(record, list, scratch);
+           append(record, out, buf_bytes(scratch));
 }
 
-/* ---- attributes ---- */
-
-static bool add(struct record *record, struct otel_written_list *list, struct bytes key,
+static bool add(struct record *record, struct buf *out, struct bytes key,
                 const struct otel_value *value) {
     const struct otel_encoder *encoder = encoder_of(record);
-    struct buf place = place_of(record), *scratch;
-    if (encoder->attribute(key, value, &place) == 0)
-        return keep_place(record, list, &place);
-    scratch = scratch_of(record);
-    return scratch && encoder->attribute(key, value, scratch) == 0 &&
-           keep_scratch(record, list, scratch);
-}
-
-/* Where the list leads to the attribute of this key; NULL: it has none. */
-static struct otel_written **find(const struct record *record, struct otel_written_list *list,
-                                  struct bytes key) {
-    const struct otel_encoder *encoder = encoder_of(record);
-    for (struct otel_written **at = &list->first; *at; at = &(*at)->next)
-        if (encoder->has_key(bytes_of((*at)->bytes, (*at)->len), key))
-            return at;
-    return NULL;
-}
-
-static bool put_in_place_of(struct record *record, struct otel_written_list *list,
-                            struct otel_written **at, const struct buf *scratch) {
-    struct otel_written *old = *at;
-    struct bytes bytes = buf_bytes(scratch);
-    if (bytes.len <= old->cap) {
-        memcpy(old->bytes, bytes.data, bytes.len);
-        old->len = (uint32_t)bytes.len;
+    size_t len = out->end;
+    if (encoder->attribute(key, value, out) == 0)
         return true;
-    }
-    struct otel_written *written = copy_out(record, scratch, 2);
-    if (!written)
-        return false;
-    written->next = old->next;
-    *at = written;
-    if (list->last == old)
-        list->last = written;
-    return true;
+    struct buf *scratch = scratch_instead(record, out, len);
+    return scratch && encoder->attribute(key, value, scratch) == 0 &&
+           append(record, out, buf_bytes(scratch));
 }
 
-static bool replace(struct record *record, struct otel_written_list *list, struct otel_written **at,
-                    struct bytes key, const struct otel_value *value) {
+static bool set_again(struct record *record, struct buf *out, struct bytes old, struct bytes key,
+                      const struct otel_value *value) {
     struct buf *scratch = scratch_of(record);
     return scratch && encoder_of(record)->attribute(key, value, scratch) == 0 &&
-           put_in_place_of(record, list, at, scratch);
+           replace(record, out, old, buf_bytes(scratch));
 }
 
 static bool set(struct record *record, struct otel_span_data *span, size_t n_max, struct bytes key,
                 const struct otel_value *value) {
-    struct otel_written_list *list = &span->written_attributes;
+    struct buf *out = &span->written_attributes;
+    struct bytes old;
     if (key.len == 0)
         return false;
-    if (attributes_may_have(&span->attributes, key)) {
-        struct otel_written **at = find(record, list, key);
-        if (at)
-            return replace(record, list, at, key, value);
-    }
-    if (span->attributes.n >= n_max || !add(record, list, key, value))
+    if (attributes_may_have(&span->attributes, key) &&
+        encoder_of(record)->find(buf_bytes(out), key, &old))
+        return set_again(record, out, old, key, value);
+    if (span->attributes.n >= n_max || !add(record, out, key, value))
         return false;
     span->attributes.n++;
     return true;
@@ -186,39 +178,27 @@ void written_set(struct record *record, struct otel_span_data *span,
 
 /* ---- what was prepared ---- */
 
-static bool has_any(const struct record *record, struct otel_span_data *span,
+static bool has_any(const struct record *record, const struct otel_span_data *span,
                     const struct otel_prepared *prepared) {
+    const struct otel_encoder *encoder = encoder_of(record);
     uint64_t keys = span->attributes.keys;
+    struct bytes there = buf_bytes(&span->written_attributes), found;
+    if ((keys & prepared->all_keys) == 0)
+        return false;
     for (size_t i = 0; i < prepared->set->n; i++)
         if ((keys & prepared->keys[i]) == prepared->keys[i] &&
-            find(record, &span->written_attributes, prepared->set->attributes[i].key))
+            encoder->find(there, prepared->set->attributes[i].key, &found))
             return true;
     return false;
-}
-
-/* They lie there already, one behind the other. */
-static void append_all(struct otel_span_data *span, uint8_t *at,
-                       const struct otel_prepared *prepared) {
-    size_t n = prepared->set->n;
-    for (size_t i = 0; i < n; i++) {
-        struct otel_written *written = (void *)at;
-        at += sizeof(*written) + ((written->len + 7) & ~(size_t)7);
-        append(&span->written_attributes, written);
-        span->attributes.keys |= prepared->keys[i];
-    }
-    span->attributes.n += (uint32_t)n;
 }
 
 bool written_set_prepared(struct record *record, struct otel_span_data *span, size_t n_max,
                           const struct otel_prepared *prepared) {
     struct bytes written = buf_bytes(&prepared->written);
     if (written.len == 0 || span->attributes.n + prepared->set->n > n_max ||
-        has_any(record, span, prepared))
+        has_any(record, span, prepared) || !append(record, &span->written_attributes, written))
         return false;
-    uint8_t *place = record_alloc(record, written.len);
-    if (!place)
-        return false;
-    memcpy(place, written.data, written.len);
-    append_all(span, place, prepared);
+    span->attributes.keys |= prepared->all_keys;
+    span->attributes.n += (uint32_t)prepared->set->n;
     return true;
 }

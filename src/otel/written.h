@@ -6,12 +6,26 @@
 
 /*
  * Attributes, events and links of a span as its exporter's encoder writes them into the span's
- * record, each once it is said. False without room: the list is then as it was.
+ * record, each once it is said.
  */
-bool written_event(struct record *record, struct otel_written_list *list,
-                   const struct otel_event *event, struct otel_lent lent);
-bool written_link(struct record *record, struct otel_written_list *list,
-                  const struct otel_link *link, struct otel_lent lent);
+
+/* Bytes of it that a record has free from the start. The span of a call has 350 of attributes, 250
+ * of events and 40 of a link. */
+enum {
+    WRITTEN_ROOM_FOR_ATTRIBUTES = 704,
+    WRITTEN_ROOM_FOR_EVENTS = 448,
+    WRITTEN_ROOM_FOR_LINKS = 96,
+    WRITTEN_ROOM = WRITTEN_ROOM_FOR_ATTRIBUTES + WRITTEN_ROOM_FOR_EVENTS + WRITTEN_ROOM_FOR_LINKS,
+};
+
+/* Before anything is said. */
+void written_open(struct record *record, struct otel_span_data *span);
+
+/* To the span's events, or its links. False without room: they are then as they were. */
+bool written_event(struct record *record, struct buf *out, const struct otel_event *event,
+                   struct otel_lent lent);
+bool written_link(struct record *record, struct buf *out, const struct otel_link *link,
+                  struct otel_lent lent);
 
 /* Sets or replaces one. They are counted in `span->attributes`; what is over a limit, or finds no
  * room, in its `n_dropped`. */

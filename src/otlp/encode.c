@@ -159,10 +159,16 @@ static int write_log(const struct otel_log_data *log, struct buf *out) {
     return writer.error;
 }
 
-static bool has_key(struct bytes attribute, struct bytes key) {
+static bool find(struct bytes attributes, struct bytes key, struct bytes *found) {
     struct wire_field pair, first;
-    return wire_next(&attribute, &pair) == 0 && wire_next(&pair.bytes, &first) == 0 &&
-           bytes_equal_short(first.bytes, key);
+    struct bytes rest = attributes;
+    while (wire_next(&rest, &pair) == 0) {
+        *found = bytes_of(attributes.data, attributes.len - rest.len);
+        if (wire_next(&pair.bytes, &first) == 0 && bytes_equal_short(first.bytes, key))
+            return true;
+        attributes = rest;
+    }
+    return false;
 }
 
 const struct otel_encoder otlp_encoder = {.attribute = write_attribute,
@@ -170,4 +176,4 @@ const struct otel_encoder otlp_encoder = {.attribute = write_attribute,
                                           .link = write_link,
                                           .span = write_span,
                                           .log = write_log,
-                                          .has_key = has_key};
+                                          .find = find};

@@ -108,11 +108,6 @@ static void put_status(struct otlp_writer *writer, const struct otel_span_data *
     otlp_close(writer, message);
 }
 
-static void put_written(struct otlp_writer *writer, struct otel_written_list list) {
-    for (const struct otel_written *written = list.first; written; written = written->next)
-        otlp_put_written(writer, bytes_of(written->bytes, written->len));
-}
-
 void otlp_put_span_attribute(struct otlp_writer *writer, struct bytes key,
                              const struct otel_value *value) {
     otlp_put_attribute(writer, SPAN_ATTRIBUTES, key, value);
@@ -122,7 +117,7 @@ static void put_attributes(struct otlp_writer *writer, const struct otel_span_da
     const struct otel_kept_attributes *kept = &span->attributes;
     for (const struct otel_kept_attribute *at = kept->first; at; at = at->next)
         otlp_put_span_attribute(writer, at->attribute.key, &at->attribute.value);
-    put_written(writer, span->written_attributes);
+    otlp_put_written(writer, buf_bytes(&span->written_attributes));
     otlp_put_varint(writer, SPAN_DROPPED_ATTRIBUTES, kept->n_dropped);
 }
 
@@ -136,11 +131,11 @@ void otlp_put_span(struct otlp_writer *writer, uint32_t id, const struct otel_sp
     put_attributes(writer, span);
     for (const struct otel_event *event = span->first_event; event; event = event->next)
         otlp_put_event(writer, event, none);
-    put_written(writer, span->written_events);
+    otlp_put_written(writer, buf_bytes(&span->written_events));
     otlp_put_varint(writer, SPAN_DROPPED_EVENTS, span->n_dropped_events);
     for (const struct otel_link *link = span->first_link; link; link = link->next)
         otlp_put_link(writer, link, none);
-    put_written(writer, span->written_links);
+    otlp_put_written(writer, buf_bytes(&span->written_links));
     otlp_put_varint(writer, SPAN_DROPPED_LINKS, span->n_dropped_links);
     put_status(writer, span);
     otlp_close(writer, message);

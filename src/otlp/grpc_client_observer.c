@@ -36,10 +36,28 @@ static struct observed_call *observed(const struct grpc_client_call *call) {
 
 /* ---- methods ---- */
 
+/* What all calls of a method have alike: a channel has one address. */
+static void describe_method(const struct otlp_grpc_client *client,
+                            const struct measured_method *method,
+                            struct otel_attribute_list *attributes) {
+    otel_attribute_list_add(attributes, "rpc.system.name", otel_str("grpc"));
+    otel_attribute_list_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
+    otel_attribute_list_add(attributes, "server.address", otel_str(client->address.host));
+    otel_attribute_list_add(attributes, "server.port", otel_integer(client->address.port));
+}
+
+static void prepare_method(const struct otlp_grpc_client *client, struct measured_method *method) {
+    struct otel_attribute_list attributes;
+    attributes.n = 0;
+    describe_method(client, method, &attributes);
+    method->prepared = otel_prepared_new(client->options.tracer, attributes.all, attributes.n);
+}
+
 static struct measured_method *add_method(struct otlp_grpc_client *client, struct bytes path) {
     struct measured_method *method = measured_method_new(&client->measures, path);
     if (!method)
         return NULL;
+    prepare_method(client, method);
     method->next = client->methods;
     client->methods = method;
     client->n_methods++;
@@ -66,21 +84,21 @@ static void set_field(void *user, const char *name, struct bytes value) {
     (void)!grpc_client_call_add(call, bytes_str(name), value); /* the call goes on without it */
 }
 
+/* But for what is prepared. */
 static void describe(const struct otlp_grpc_client *client, const struct measured_method *method,
                      struct bytes path, struct otel_attribute_list *attributes) {
-    otel_attribute_list_add(attributes, "rpc.system.name", otel_str("grpc"));
-    otel_attribute_list_add(attributes, "rpc.method", otel_str(measured_method_name(method)));
+    if (!method->prepared)
+        describe_method(client, method, attributes);
     if (!method->name)
         otel_attribute_list_add(attributes, "rpc.method_original",
                                 otel_text(measured_path_name(path)));
-    otel_attribute_list_add(attributes, "server.address", otel_str(client->address.host));
-    otel_attribute_list_add(attributes, "server.port", otel_integer(client->address.port));
 }
 
 static void start_span(struct otlp_grpc_client *client, struct grpc_client_call *call) {
     struct observed_call *state = observed(call);
     struct otel_context *context = &state->span.context;
     const struct otel_carrier carrier = {.user = call, .set = set_field};
+    const struct otel_prepared *prepared = state->method->prepared;
     struct otel_attribute_list attributes;
     attributes.n = 0;
     describe(client, state->method, grpc_client_call_path(call), &attributes);
@@ -90,6 +108,8 @@ static void start_span(struct otlp_grpc_client *client, struct grpc_client_call 
         .start_ns = state->start_wall_ns,
         .attributes = attributes.all,
         .n_attributes = attributes.n,
+        .prepared = &prepared,
+        .n_prepared = prepared ? 1 : 0,
     };
     otel_span_start(client->options.tracer, &options, &state->span);
     otel_propagation_inject(&client->options.propagators, context, &carrier);

@@ -5,11 +5,6 @@
 
 #include "base/utf8.h"
 
-/* A tag and a varint, at the most. */
-enum {
-    ROOM_VARINT = 15
-};
-
 /* opentelemetry/proto/common/v1/common.proto */
 enum {
     KEY_VALUE_KEY = 1,
@@ -35,13 +30,6 @@ uint8_t *otlp_make_room(struct otlp_writer *writer, size_t n) {
 
 /* ---- nesting ---- */
 
-struct otlp_open otlp_open(struct otlp_writer *writer, uint32_t id, size_t n_length) {
-    uint8_t *at = otlp_room(writer, ROOM_VARINT);
-    if (at)
-        otlp_wrote(writer, wire_put_tag(at, id, WIRE_BYTES) + n_length);
-    return (struct otlp_open){buf_len(writer->out), n_length};
-}
-
 /* The content from `start` on gets `n` more bytes in front of it. */
 static void move_content(struct otlp_writer *writer, size_t start, size_t n) {
     uint8_t *end = otlp_room(writer, n);
@@ -53,7 +41,7 @@ static void move_content(struct otlp_writer *writer, size_t start, size_t n) {
     otlp_wrote(writer, end + n);
 }
 
-void otlp_close(struct otlp_writer *writer, struct otlp_open message) {
+void otlp_close_any(struct otlp_writer *writer, struct otlp_open message) {
     struct buf *out = writer->out;
     if (writer->error)
         return;
@@ -92,11 +80,13 @@ static uint64_t copy_and_see(uint8_t *out, struct bytes text) {
     const uint8_t *in = text.data;
     size_t n = text.len;
     uint64_t seen = 0;
-    if (n >= 8) {
-        for (size_t at = 8; at < n; at += 8)
-            seen |= copy_word(out + at - 8, in + at - 8);
-        return seen | copy_word(out + n - 8, in + n - 8);
+    if (n >= 16) {
+        for (size_t at = 16; at < n; at += 16)
+            seen |= copy_word(out + at - 16, in + at - 16) | copy_word(out + at - 8, in + at - 8);
+        return seen | copy_word(out + n - 16, in + n - 16) | copy_word(out + n - 8, in + n - 8);
     }
+    if (n >= 8)
+        return copy_word(out, in) | copy_word(out + n - 8, in + n - 8);
     if (n >= 4)
         return copy_half_word(out, in) | copy_half_word(out + n - 4, in + n - 4);
     for (size_t at = 0; at < n; at++)
@@ -104,12 +94,19 @@ static uint64_t copy_and_see(uint8_t *out, struct bytes text) {
     return seen;
 }
 
+static uint8_t *write_length(uint8_t *at, size_t len) {
+    if (len > OTLP_SHORT)
+        return wire_put_varint(at, len);
+    *at = (uint8_t)len;
+    return at + 1;
+}
+
 /* Whether all were ASCII. */
 static bool copy_ascii(uint8_t *out, struct bytes text) {
     return (copy_and_see(out, text) & UINT64_C(0x8080808080808080)) == 0;
 }
 
-static void put_mended(struct otlp_writer *writer, uint32_t id, struct bytes text) {
+OTLP_SELDOM static void put_mended(struct otlp_writer *writer, uint32_t id, struct bytes text) {
     static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
     struct otlp_open mended = otlp_open(writer, id, 2);
     while (text.len > 0) {
@@ -125,11 +122,10 @@ static void put_mended(struct otlp_writer *writer, uint32_t id, struct bytes tex
 }
 
 void otlp_put_any_text(struct otlp_writer *writer, uint32_t id, struct bytes text) {
-    uint8_t *at = otlp_room(writer, ROOM_VARINT + text.len);
+    uint8_t *at = otlp_room(writer, OTLP_ROOM_VARINT + text.len);
     if (!at)
         return;
-    at = wire_put_tag(at, id, WIRE_BYTES);
-    at = wire_put_varint(at, text.len);
+    at = write_length(otlp_write_tag(at, id, WIRE_BYTES), text.len);
     if (copy_ascii(at, text) || utf8_is_valid(text))
         otlp_wrote(writer, at + text.len);
     else
@@ -144,7 +140,7 @@ void otlp_put_text(struct otlp_writer *writer, uint32_t id, struct bytes text) {
 /* ---- other fields ---- */
 
 void otlp_put_written(struct otlp_writer *writer, struct bytes fields) {
-    uint8_t *at = otlp_room(writer, fields.len);
+    uint8_t *at = fields.len ? otlp_room(writer, fields.len) : NULL;
     if (!at)
         return;
     memcpy(at, fields.data, fields.len);
@@ -152,11 +148,10 @@ void otlp_put_written(struct otlp_writer *writer, struct bytes fields) {
 }
 
 static void put_any_bytes(struct otlp_writer *writer, uint32_t id, struct bytes bytes) {
-    uint8_t *at = otlp_room(writer, ROOM_VARINT + bytes.len);
+    uint8_t *at = otlp_room(writer, OTLP_ROOM_VARINT + bytes.len);
     if (!at)
         return;
-    at = wire_put_tag(at, id, WIRE_BYTES);
-    at = wire_put_varint(at, bytes.len);
+    at = write_length(otlp_write_tag(at, id, WIRE_BYTES), bytes.len);
     if (bytes.len)
         memcpy(at, bytes.data, bytes.len);
     otlp_wrote(writer, at + bytes.len);
@@ -168,9 +163,9 @@ void otlp_put_bytes(struct otlp_writer *writer, uint32_t id, struct bytes bytes)
 }
 
 static void put_any_varint(struct otlp_writer *writer, uint32_t id, uint64_t value) {
-    uint8_t *at = otlp_room(writer, ROOM_VARINT);
+    uint8_t *at = otlp_room(writer, OTLP_ROOM_VARINT);
     if (at)
-        otlp_wrote(writer, wire_put_varint(wire_put_tag(at, id, WIRE_VARINT), value));
+        otlp_wrote(writer, wire_put_varint(otlp_write_tag(at, id, WIRE_VARINT), value));
 }
 
 void otlp_put_varint(struct otlp_writer *writer, uint32_t id, uint64_t value) {
@@ -240,90 +235,74 @@ void otlp_put_value(struct otlp_writer *writer, const struct otel_value *value) 
 /* ---- attributes ---- */
 
 /*
- * Nearly every attribute is short, and then all lengths in it are one byte and are known before its
- * first byte is written. What is not is written as any other message.
+ * Nearly every attribute is short: all lengths in it are one byte, and are filled in behind what
+ * has been written. What is not is written as any other message.
  */
 enum {
-    SHORT = 127, /* a length of one byte */
-    SHORT_TAG = 15,
+    SHORT_OVERHEAD = 17, /* tags and lengths, and a value that is no text, at the most */
+    SHORT_TEXTS = OTLP_SHORT - SHORT_OVERHEAD,
 };
 
-static uint8_t *write_short_tag(uint8_t *at, uint32_t id, enum wire_type type) {
-    *at = (uint8_t)(id << 3 | (uint32_t)type);
-    return at + 1;
+/* Its key, and the text that it may be, together; over SHORT_TEXTS for what is not short. */
+static size_t short_texts(struct bytes key, const struct otel_value *value) {
+    size_t len = value->type == OTEL_TEXT ? value->text.len : 0;
+    bool is_short = value->type < OTEL_BYTES && len <= SHORT_TEXTS && key.len <= SHORT_TEXTS;
+    return is_short && key.len > 0 ? key.len + len : SHORT_TEXTS + 1;
 }
 
-/* The fields of an AnyValue; over SHORT for what is not short, or an array. */
-static size_t short_value_size(const struct otel_value *value) {
-    switch (value->type) {
-    case OTEL_TEXT:
-        return value->text.len < SHORT ? 2 + value->text.len : SHORT + 1;
-    case OTEL_BOOLEAN:
-        return 2;
-    case OTEL_INTEGER:
-        return 1 + wire_varint_size((uint64_t)value->integer);
-    case OTEL_NUMBER:
-        return 1 + sizeof(value->number);
-    case OTEL_EMPTY:
-        return 0;
-    default:
-        return SHORT + 1;
-    }
+/* NULL: it is not ASCII, and what is written does not count. */
+static uint8_t *write_short_text(uint8_t *at, uint32_t id, struct bytes text) {
+    at = otlp_write_tag(at, id, WIRE_BYTES);
+    *at++ = (uint8_t)text.len;
+    return copy_ascii(at, text) ? at + text.len : NULL;
 }
 
-/* False: it is not ASCII, and what is written does not count. */
-static bool write_short_text(uint8_t **at, uint32_t id, struct bytes text) {
-    uint8_t *to = write_short_tag(*at, id, WIRE_BYTES);
-    *to++ = (uint8_t)text.len;
-    *at = to + text.len;
-    return copy_ascii(to, text);
-}
-
-static bool write_short_value(uint8_t **at, const struct otel_value *value) {
+/* As above. */
+static uint8_t *write_short_value(uint8_t *at, const struct otel_value *value) {
     switch (value->type) {
     case OTEL_TEXT:
         return write_short_text(at, ANY_STRING, value->text);
     case OTEL_BOOLEAN:
-        *at = write_short_tag(*at, ANY_BOOL, WIRE_VARINT);
-        *(*at)++ = value->boolean;
-        return true;
+        at = otlp_write_tag(at, ANY_BOOL, WIRE_VARINT);
+        *at = value->boolean;
+        return at + 1;
     case OTEL_INTEGER:
-        *at = wire_put_varint(write_short_tag(*at, ANY_INT, WIRE_VARINT), (uint64_t)value->integer);
-        return true;
+        at = otlp_write_tag(at, ANY_INT, WIRE_VARINT);
+        return wire_put_varint(at, (uint64_t)value->integer);
     case OTEL_NUMBER:
-        *at = write_short_tag(*at, ANY_DOUBLE, WIRE_FIXED64);
-        memcpy(*at, &value->number, sizeof(value->number));
-        *at += sizeof(value->number);
-        return true;
+        at = otlp_write_tag(at, ANY_DOUBLE, WIRE_FIXED64);
+        memcpy(at, &value->number, sizeof(value->number));
+        return at + sizeof(value->number);
     default:
-        return true;
+        return at;
     }
 }
 
 /* False: it is not short, not ASCII, or there is no room; nothing is written. */
 static bool put_short_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
                                 const struct otel_value *value) {
-    size_t value_size = short_value_size(value);
-    size_t size = 2 + key.len + 2 + value_size;
-    if (value_size > SHORT || key.len == 0 || size > SHORT || id > SHORT_TAG)
+    size_t texts = short_texts(key, value);
+    if (texts > SHORT_TEXTS || id > OTLP_SHORT_TAG)
         return false;
-    uint8_t *at = otlp_room(writer, 2 + size);
+    uint8_t *at = otlp_room(writer, SHORT_OVERHEAD + texts);
     if (!at)
         return false;
-    at = write_short_tag(at, id, WIRE_BYTES);
-    *at++ = (uint8_t)size;
-    if (!write_short_text(&at, KEY_VALUE_KEY, key))
+    uint8_t *pair = otlp_write_tag(at, id, WIRE_BYTES) + 1;
+    at = write_short_text(pair, KEY_VALUE_KEY, key);
+    if (!at)
         return false;
-    at = write_short_tag(at, KEY_VALUE_VALUE, WIRE_BYTES);
-    *at++ = (uint8_t)value_size;
-    if (!write_short_value(&at, value))
+    uint8_t *any = otlp_write_tag(at, KEY_VALUE_VALUE, WIRE_BYTES) + 1;
+    at = write_short_value(any, value);
+    if (!at)
         return false;
+    any[-1] = (uint8_t)(at - any);
+    pair[-1] = (uint8_t)(at - pair);
     otlp_wrote(writer, at);
     return true;
 }
 
-static void put_any_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
-                              const struct otel_value *value) {
+OTLP_SELDOM static void put_any_attribute(struct otlp_writer *writer, uint32_t id, struct bytes key,
+                                          const struct otel_value *value) {
     struct otlp_open pair = otlp_open(writer, id, 1);
     otlp_put_text(writer, KEY_VALUE_KEY, key);
     struct otlp_open any = otlp_open(writer, KEY_VALUE_VALUE, 1);

@@ -31,8 +31,11 @@ struct otlp_open {
     size_t n_length; /* bytes in front of it for its length */
 };
 
+/* Out of the way of what is written for every span. */
+#define OTLP_SELDOM __attribute__((noinline, cold))
+
 /* Room for `n` bytes, or NULL: then `error` is set. */
-uint8_t *otlp_make_room(struct otlp_writer *writer, size_t n);
+OTLP_SELDOM uint8_t *otlp_make_room(struct otlp_writer *writer, size_t n);
 
 static inline uint8_t *otlp_room(struct otlp_writer *writer, size_t n) {
     const struct buf *out = writer->out;
@@ -44,10 +47,40 @@ static inline void otlp_wrote(struct otlp_writer *writer, const uint8_t *at) {
     writer->out->end = (size_t)(at - writer->out->data);
 }
 
+enum {
+    OTLP_ROOM_VARINT = 15, /* a tag and a varint, at the most */
+    OTLP_SHORT = 127,      /* a length of one byte */
+    OTLP_SHORT_TAG = 15,   /* the field of a tag of one byte */
+};
+
+/* A tag where there is room; what follows it. */
+static inline uint8_t *otlp_write_tag(uint8_t *at, uint32_t id, enum wire_type type) {
+    if (id > OTLP_SHORT_TAG)
+        return wire_put_tag(at, id, type);
+    *at = (uint8_t)(id << 3 | (uint32_t)type);
+    return at + 1;
+}
+
 /* `n_length`: bytes that its length is likely to take; 1 up to 127 bytes, 2 up to 16 KiB, 3 up to 2
  * MiB. */
-struct otlp_open otlp_open(struct otlp_writer *writer, uint32_t id, size_t n_length);
-void otlp_close(struct otlp_writer *writer, struct otlp_open message);
+static inline struct otlp_open otlp_open(struct otlp_writer *writer, uint32_t id, size_t n_length) {
+    uint8_t *at = otlp_room(writer, OTLP_ROOM_VARINT);
+    if (at)
+        otlp_wrote(writer, otlp_write_tag(at, id, WIRE_BYTES) + n_length);
+    return (struct otlp_open){buf_len(writer->out), n_length};
+}
+
+/* The rest of otlp_close(), which is one byte for nearly all. */
+OTLP_SELDOM void otlp_close_any(struct otlp_writer *writer, struct otlp_open message);
+
+static inline void otlp_close(struct otlp_writer *writer, struct otlp_open message) {
+    struct buf *out = writer->out;
+    size_t len = buf_len(out) - message.start;
+    if (writer->error == 0 && message.n_length == 1 && len <= OTLP_SHORT)
+        out->data[out->start + message.start - 1] = (uint8_t)len;
+    else
+        otlp_close_any(writer, message);
+}
 
 /* A text; bytes that are no UTF-8 become U+FFFD. The first leaves an empty one out, the second,
  * for what is one of several kinds, does not. */
@@ -94,21 +127,21 @@ enum {
 
 static inline uint8_t *otlp_write_fixed64(uint8_t *at, uint32_t id, uint64_t value) {
     uint64_t raw = htole64(value);
-    at = wire_put_tag(at, id, WIRE_FIXED64);
+    at = otlp_write_tag(at, id, WIRE_FIXED64);
     memcpy(at, &raw, sizeof(raw));
     return at + sizeof(raw);
 }
 
 static inline uint8_t *otlp_write_fixed32(uint8_t *at, uint32_t id, uint32_t value) {
     uint32_t raw = htole32(value);
-    at = wire_put_tag(at, id, WIRE_FIXED32);
+    at = otlp_write_tag(at, id, WIRE_FIXED32);
     memcpy(at, &raw, sizeof(raw));
     return at + sizeof(raw);
 }
 
 /* `n` is at most 16. */
 static inline uint8_t *otlp_write_id(uint8_t *at, uint32_t id, const uint8_t *bytes, size_t n) {
-    at = wire_put_tag(at, id, WIRE_BYTES);
+    at = otlp_write_tag(at, id, WIRE_BYTES);
     *at++ = (uint8_t)n;
     memcpy(at, bytes, n);
     return at + n;

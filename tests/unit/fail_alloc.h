@@ -3,8 +3,9 @@
 #include <stddef.h>
 
 /*
- * Lets an allocation of the code under test fail. The linker sends every malloc, calloc and realloc
- * of our own objects here first (`-Wl,--wrap`, see meson.build); shared libraries keep their own.
+ * Lets an allocation of the code under test fail. The linker sends every malloc, calloc, realloc
+ * and aligned_alloc of our own objects here first (`-Wl,--wrap`, see meson.build); shared libraries
+ * keep their own.
  *
  * To try every allocation of an operation:
  *

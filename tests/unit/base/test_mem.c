@@ -35,6 +35,18 @@ static void test_size_zero_gives_a_valid_pointer(void **state) {
     assert_non_null(c);
 }
 
+static void test_lines_begin_where_a_cache_line_does(void **state) {
+    (void)state;
+    for (size_t size = 0; size < 100 * MEM_LINE; size += MEM_LINE) {
+        CLEANUP(mem_freep) void *lines = mem_alloc_lines(size);
+        assert_non_null(lines);
+        assert_int_equal((uintptr_t)lines % MEM_LINE, 0);
+    }
+    fail_alloc_at(1);
+    assert_null(mem_alloc_lines(MEM_LINE));
+    fail_alloc_off();
+}
+
 static void test_resize_keeps_the_content_also_when_it_fails(void **state) {
     (void)state;
     CLEANUP(mem_freep) char *text = mem_copy_text("boiler", 6);
@@ -78,6 +90,7 @@ int main(void) {
         cmocka_unit_test(test_new_objects_are_zeroed),
         cmocka_unit_test(test_a_size_that_overflows_gives_null),
         cmocka_unit_test(test_size_zero_gives_a_valid_pointer),
+        cmocka_unit_test(test_lines_begin_where_a_cache_line_does),
         cmocka_unit_test(test_resize_keeps_the_content_also_when_it_fails),
         cmocka_unit_test(test_copied_text_is_terminated),
         cmocka_unit_test(test_formatted_text_is_as_long_as_it_has_to_be),

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/mem.h"
 #include "otel/limits.h"
 #include "unit.h"
 
@@ -42,6 +43,11 @@ static void test_sizes_have_blocks_of_their_own(void **state) {
     pool_give_back(large);
     assert_ptr_equal(take(*state, 100000), large);
     assert_ptr_equal(take(*state, 1), small);
+}
+
+static void test_each_block_begins_a_cache_line(void **state) {
+    for (size_t size = 1; size < 5000; size += 100)
+        assert_int_equal((uintptr_t)take(*state, size) % MEM_LINE, 0);
 }
 
 static void test_what_is_larger_than_the_largest_is_refused(void **state) {
@@ -162,6 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_POOL(test_a_block_that_came_back_is_taken_again),
         ON_POOL(test_sizes_have_blocks_of_their_own),
+        ON_POOL(test_each_block_begins_a_cache_line),
         ON_POOL(test_what_is_larger_than_the_largest_is_refused),
         ON_POOL(test_a_thread_has_at_most_its_bytes),
         ON_POOL(test_free_blocks_of_other_sizes_make_room),

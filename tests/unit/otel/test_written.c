@@ -64,10 +64,8 @@ static int put_link(const struct otel_link *link, struct otel_lent lent, struct 
     return put_event(&event, lent, out);
 }
 
-static int put_list(struct otel_written_list list, uint32_t n_dropped, struct buf *out) {
-    int r = 0;
-    for (struct otel_written *at = list.first; r == 0 && at; at = at->next)
-        r = put(out, bytes_of(at->bytes, at->len));
+static int put_list(const struct buf *list, uint32_t n_dropped, struct buf *out) {
+    int r = put(out, buf_bytes(list));
     for (uint32_t i = 0; r == 0 && i < n_dropped; i++)
         r = put(out, bytes_str("-"));
     return r;
@@ -78,12 +76,12 @@ static int put_span(const struct otel_span_data *span, struct buf *out) {
     if (r == 0)
         r = put(out, bytes_str("{"));
     if (r == 0)
-        r = put_list(span->written_attributes, span->attributes.n_dropped, out);
+        r = put_list(&span->written_attributes, span->attributes.n_dropped, out);
     if (r == 0)
         r = put(out, bytes_str("}"));
     if (r == 0)
-        r = put_list(span->written_events, span->n_dropped_events, out);
-    return r ? r : put_list(span->written_links, span->n_dropped_links, out);
+        r = put_list(&span->written_events, span->n_dropped_events, out);
+    return r ? r : put_list(&span->written_links, span->n_dropped_links, out);
 }
 
 static int put_log(const struct otel_log_data *log, struct buf *out) {
@@ -95,12 +93,23 @@ static bool has_key(struct bytes attribute, struct bytes key) {
            memcmp(attribute.data, key.data, key.len) == 0;
 }
 
+static bool find(struct bytes attributes, struct bytes key, struct bytes *found) {
+    const uint8_t *end;
+    for (struct bytes rest = attributes; rest.len; rest = bytes_from(rest, found->len)) {
+        end = memchr(rest.data, ';', rest.len);
+        *found = bytes_of(rest.data, (size_t)(end - rest.data) + 1);
+        if (has_key(*found, key))
+            return true;
+    }
+    return false;
+}
+
 static const struct otel_encoder encoder = {.attribute = put_attribute,
                                             .event = put_event,
                                             .link = put_link,
                                             .span = put_span,
                                             .log = put_log,
-                                            .has_key = has_key};
+                                            .find = find};
 
 static void open_with(struct fixture *fixture, struct otel_limit_settings limits) {
     static struct otel_exporter_ops ops;
@@ -165,6 +174,18 @@ static void test_log_records_are_written_too(void **state) {
     assert_true(bytes_equal_str(sent(fixture, OTEL_LOGS), "a line"));
 }
 
+static void test_a_log_record_is_written_whole_however_long_it_is(void **state) {
+    static char text[10000];
+    struct fixture *fixture = *state;
+    memset(text, 'x', sizeof(text));
+    for (size_t len = 1; len <= sizeof(text); len = 3 * len + 100) {
+        const struct otel_log_record record = {.body = otel_text(bytes_of(text, len))};
+        otel_logger_emit(fixture->logger, &record);
+        assert_true(bytes_equal(sent(fixture, OTEL_LOGS), bytes_of(text, len)));
+        fixture_answer(fixture, OTEL_LOGS, 0, NULL);
+    }
+}
+
 static void test_an_attribute_set_again_keeps_its_place_whatever_its_size(void **state) {
     struct otel_span span;
     fixture_start(*state, &span, NULL);
@@ -219,6 +240,29 @@ static void test_what_is_larger_than_a_block_is_written_whole(void **state) {
     assert_int_equal(sent(*state, OTEL_TRACES).len,
                      strlen("work{large=;}") + sizeof(text) +
                          100 * strlen("[an event of usual length:]"));
+}
+
+/* There are no blocks for twice as much, as is asked for first. */
+static void test_what_nearly_fills_the_largest_block_is_written_whole(void **state) {
+    static char text[5 << 20];
+    struct otel_span span;
+    memset(text, 'x', sizeof(text));
+    fixture_start(*state, &span, NULL);
+    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    otel_span_set(&span, "small", otel_integer(1));
+    otel_span_end(&span, 0);
+    assert_int_equal(sent(*state, OTEL_TRACES).len, strlen("work{large=;small=1;}") + sizeof(text));
+}
+
+static void
+test_what_is_larger_than_the_largest_block_is_dropped_and_the_span_is_not(void **state) {
+    static char text[9 << 20];
+    struct otel_span span;
+    memset(text, 'x', sizeof(text));
+    fixture_start(*state, &span, NULL);
+    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    otel_span_set(&span, "small", otel_integer(1));
+    assert_sent(*state, &span, "work{small=1;-}");
 }
 
 /* ---- limits ---- */
@@ -356,16 +400,19 @@ static void test_limits_hold_for_what_was_prepared(void **state) {
     }
 }
 
-static void test_what_is_too_large_to_be_prepared_is_written_whole(void **state) {
+/* More than a span's first place holds, and more than is prepared at all. */
+static void test_what_was_prepared_is_written_whole_however_long_it_is(void **state) {
     static char text[OTEL_MAX_PREPARED_BYTES];
-    const struct otel_attribute large =
-        otel_attribute("l", otel_text(bytes_of(text, sizeof(text))));
-    struct otel_span span;
     memset(text, 'x', sizeof(text));
-    start_prepared(*state, &large, 1, &span);
-    otel_span_end(&span, 0);
-    assert_int_equal(sent(*state, OTEL_TRACES).len,
-                     strlen("work{m=Get;s=system;l=;own=1;}") + sizeof(text));
+    for (size_t len = 1; len <= sizeof(text); len *= 2) {
+        const struct otel_attribute large = otel_attribute("l", otel_text(bytes_of(text, len)));
+        struct otel_span span;
+        start_prepared(*state, &large, 1, &span);
+        otel_span_end(&span, 0);
+        assert_int_equal(sent(*state, OTEL_TRACES).len,
+                         strlen("work{m=Get;s=system;l=;own=1;}") + len);
+        fixture_answer(*state, OTEL_TRACES, 0, NULL);
+    }
 }
 
 static void test_each_allocation_of_a_prepared_one_may_fail(void **state) {
@@ -558,10 +605,13 @@ int main(void) {
         ENCODED(test_all_that_was_said_is_written_in_its_order),
         ENCODED(test_its_scope_goes_with_it),
         ENCODED(test_log_records_are_written_too),
+        ENCODED(test_a_log_record_is_written_whole_however_long_it_is),
         ENCODED(test_an_attribute_set_again_keeps_its_place_whatever_its_size),
         ENCODED(test_every_key_is_found_again),
         ENCODED(test_a_span_that_lives_for_ever_takes_no_memory_for_ever),
         ENCODED(test_what_is_larger_than_a_block_is_written_whole),
+        ENCODED(test_what_nearly_fills_the_largest_block_is_written_whole),
+        ENCODED(test_what_is_larger_than_the_largest_block_is_dropped_and_the_span_is_not),
         ENCODED(test_what_is_over_a_limit_is_counted),
         ENCODED(test_texts_are_cut_at_their_limit_wherever_they_are),
         ENCODED(test_arrays_that_are_cut_for_ever_take_no_memory_for_ever),
@@ -569,7 +619,7 @@ int main(void) {
         ENCODED(test_what_was_prepared_is_written_as_if_it_were_said),
         ENCODED(test_a_key_that_was_prepared_twice_is_there_once),
         ENCODED(test_limits_hold_for_what_was_prepared),
-        ENCODED(test_what_is_too_large_to_be_prepared_is_written_whole),
+        ENCODED(test_what_was_prepared_is_written_whole_however_long_it_is),
         ENCODED(test_each_allocation_of_a_prepared_one_may_fail),
         ENCODED(test_a_span_that_cannot_be_written_is_counted_and_takes_no_place),
         ENCODED(test_what_cannot_be_written_is_dropped_and_the_span_is_not),

@@ -195,84 +195,76 @@ static void test_items_written_where_they_end_make_the_same_request(void **state
     check_encoded(sample_logs(), write_log);
 }
 
-struct written_room {
-    _Alignas(struct otel_written) uint8_t bytes[8192];
-};
-
-static void keep(struct otel_written_list *list, struct written_room *room, const struct buf *out) {
-    struct otel_written *written = (void *)room;
-    *written = (struct otel_written){.len = (uint32_t)buf_len(out), .cap = (uint32_t)buf_len(out)};
-    assert_true(sizeof(*written) + buf_len(out) <= sizeof(*room));
-    memcpy(written->bytes, buf_bytes(out).data, buf_len(out));
-    if (list->last)
-        list->last->next = written;
-    else
-        list->first = written;
-    list->last = written;
-}
-
 /* The attributes, events and links of a span as they would have been written one by one; of events
  * the attributes are lent. */
-static void write_parts(struct otel_span_data *span, struct written_room *room) {
+static void write_parts(struct otel_span_data *span) {
     struct otel_attribute lent[64];
-    CLEANUP(buf_fini) struct buf out;
-    buf_init(&out, PLENTY);
-    for (struct otel_kept_attribute *at = span->attributes.first; at; at = at->next) {
-        buf_reset(&out);
-        assert_int_equal(otlp_encoder.attribute(at->attribute.key, &at->attribute.value, &out), 0);
-        keep(&span->written_attributes, room++, &out);
-    }
+    for (struct otel_kept_attribute *at = span->attributes.first; at; at = at->next)
+        assert_int_equal(otlp_encoder.attribute(at->attribute.key, &at->attribute.value,
+                                                &span->written_attributes),
+                         0);
     for (const struct otel_event *at = span->first_event; at; at = at->next) {
         struct otel_event event = *at;
         struct otel_lent of_event = {lent, 0};
         for (struct otel_kept_attribute *k = event.attributes.first; k; k = k->next)
             lent[of_event.n++] = k->attribute;
         event.attributes.first = NULL;
-        buf_reset(&out);
-        assert_int_equal(otlp_encoder.event(&event, of_event, &out), 0);
-        keep(&span->written_events, room++, &out);
+        assert_int_equal(otlp_encoder.event(&event, of_event, &span->written_events), 0);
     }
-    for (const struct otel_link *at = span->first_link; at; at = at->next) {
-        buf_reset(&out);
-        assert_int_equal(otlp_encoder.link(at, (struct otel_lent){0}, &out), 0);
-        keep(&span->written_links, room++, &out);
-    }
+    for (const struct otel_link *at = span->first_link; at; at = at->next)
+        assert_int_equal(otlp_encoder.link(at, (struct otel_lent){0}, &span->written_links), 0);
     span->attributes.first = NULL;
     span->first_event = NULL;
     span->first_link = NULL;
 }
 
 static void test_parts_written_one_by_one_make_the_same_request(void **state) {
-    static struct written_room room[64];
     (void)state;
     const struct otel_batch *batch = sample_traces();
     struct otel_span_data written = *batch->spans[0];
     const struct otel_span_data *of_data[] = {batch->spans[0]}, *of_written[] = {&written};
     assert_non_null(written.first_event);
     assert_non_null(written.first_link);
-    write_parts(&written, room);
+    buf_init(&written.written_attributes, PLENTY);
+    buf_init(&written.written_events, PLENTY);
+    buf_init(&written.written_links, PLENTY);
+    write_parts(&written);
     struct otel_batch a = *batch, b = *batch;
     a.n = b.n = 1;
     a.spans = of_data;
     b.spans = of_written;
     assert_same_request(&a, &b);
+    buf_fini(&written.written_attributes);
+    buf_fini(&written.written_events);
+    buf_fini(&written.written_links);
 }
 
-static void test_a_key_is_found_in_what_was_written(void **state) {
+static void test_an_attribute_is_found_among_those_that_were_written(void **state) {
     static char text[300];
-    const struct otel_value values[] = {otel_integer(7), otel_str("text"),
-                                        otel_text(bytes_of(text, sizeof(text)))};
+    const struct otel_attribute all[] = {
+        otel_attribute("a.key", otel_integer(7)),
+        otel_attribute("long", otel_text(bytes_of(text, sizeof(text)))),
+        otel_attribute("last", otel_str("text")),
+    };
+    size_t ends[ARRAY_LEN(all)], start = 0;
+    struct bytes found;
+    CLEANUP(buf_fini) struct buf out;
     (void)state;
     memset(text, 'x', sizeof(text));
-    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-        CLEANUP(buf_fini) struct buf out;
-        buf_init(&out, PLENTY);
-        assert_int_equal(otlp_encoder.attribute(bytes_str("a.key"), &values[i], &out), 0);
-        assert_true(otlp_encoder.has_key(buf_bytes(&out), bytes_str("a.key")));
-        assert_false(otlp_encoder.has_key(buf_bytes(&out), bytes_str("b.key")));
-        assert_false(otlp_encoder.has_key(buf_bytes(&out), bytes_str("a.ke")));
-        assert_false(otlp_encoder.has_key(buf_bytes(&out), bytes_str("a.key.longer")));
+    buf_init(&out, PLENTY);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        assert_int_equal(otlp_encoder.attribute(all[i].key, &all[i].value, &out), 0);
+        ends[i] = buf_len(&out);
     }
+    for (size_t i = 0; i < ARRAY_LEN(all); start = ends[i++]) {
+        assert_true(otlp_encoder.find(buf_bytes(&out), all[i].key, &found));
+        assert_ptr_equal(found.data, buf_bytes(&out).data + start);
+        assert_int_equal(found.len, ends[i] - start);
+    }
+    assert_false(otlp_encoder.find(buf_bytes(&out), bytes_str("b.key"), &found));
+    assert_false(otlp_encoder.find(buf_bytes(&out), bytes_str("a.ke"), &found));
+    assert_false(otlp_encoder.find(buf_bytes(&out), bytes_str("a.key.longer"), &found));
+    assert_false(otlp_encoder.find(bytes_of(NULL, 0), bytes_str("a.key"), &found));
 }
 
 /* Short ones are written in one go, up to the longest whose lengths are single bytes. */
@@ -320,7 +312,7 @@ int main(void) {
         cmocka_unit_test(test_a_buffer_that_is_large_enough_is_all_the_memory_it_takes),
         cmocka_unit_test(test_items_written_where_they_end_make_the_same_request),
         cmocka_unit_test(test_parts_written_one_by_one_make_the_same_request),
-        cmocka_unit_test(test_a_key_is_found_in_what_was_written),
+        cmocka_unit_test(test_an_attribute_is_found_among_those_that_were_written),
         cmocka_unit_test(test_attributes_are_the_same_however_long_they_are),
         cmocka_unit_test(test_an_empty_batch_has_its_resource_only),
     };

@@ -61,8 +61,8 @@ static void test_a_calls_span_follows_the_conventions(void **state) {
     assert_status(&told, GRPC_OK, "");
     assert_string_equal(observed_spans(&observed),
                         "CLIENT echo UNSET ''\n"
-                        "  rpc.system.name=grpc\n"
                         "  rpc.method=echo\n"
+                        "  rpc.system.name=grpc\n"
                         "  server.address=127.0.0.1\n"
                         "  server.port=PORT\n"
                         "  network.peer.address=127.0.0.1\n"
