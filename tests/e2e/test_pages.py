@@ -6,11 +6,12 @@ import pytest
 
 import program
 from conftest import need_peers
-from pages import Reader, steps_of
+from pages import ProjectReader, steps_of
 
 README = program.ROOT / "README.md"
 TUTORIAL = program.ROOT / "docs/tutorial.md"
 HOW_TO = [program.ROOT / "docs/how-to" / name for name in ("own-certificates.md", "backup.md")]
+UPGRADE = program.ROOT / "docs/how-to/upgrade.md"
 
 # Commands that go on until Ctrl-C, and the terminal that a reader gives them.
 LASTING = {
@@ -41,7 +42,7 @@ TABLE_NOT_RUN = {
 
 @pytest.fixture
 def reader(tmp_path):
-    someone = Reader(tmp_path, LASTING, ENDING)
+    someone = ProjectReader(tmp_path, LASTING, ENDING)
     yield someone
     someone.leave()
 
@@ -73,6 +74,14 @@ def test_the_tutorial_works_from_top_to_bottom(reader):
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_a_how_to_page_works_from_top_to_bottom(reader, page):
     follow(reader, page)
+
+
+def test_the_page_on_upgrades_works_for_a_server_that_runs(reader):
+    (reader.home / "thermograph.yaml").write_text("data: readings\nallow-anyone: true\n")
+    reader.follow("thermograph serve --config thermograph.yaml\n", "...\n... serving on 127.0.0.1:50051 ...\n")
+    reader.follow("export THERMOGRAPH_PLAINTEXT=true\nthermograph stream examples/sensor.csv\n", None)
+    follow(reader, UPGRADE)
+    reader.follow("thermograph get example-kitchen\n", "...\n... 20.75 ...\n...\n")
 
 
 def test_every_verb_is_in_the_readmes_table():
@@ -110,5 +119,5 @@ def test_the_configuration_file_that_is_shown_is_one_and_bad_ones_are_refused_in
 
 
 def test_no_exception_has_outlived_its_command():
-    text = "".join(commands for page in (README, TUTORIAL, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
+    text = "".join(commands for page in (README, TUTORIAL, UPGRADE, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
     assert [words for words in (*LASTING, *ENDING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []
