@@ -12,6 +12,7 @@ README = program.ROOT / "README.md"
 TUTORIAL = program.ROOT / "docs/tutorial.md"
 HOW_TO = [program.ROOT / "docs/how-to" / name for name in ("own-certificates.md", "backup.md")]
 UPGRADE = program.ROOT / "docs/how-to/upgrade.md"
+DOCKER = program.ROOT / "docs/how-to/docker.md"  # followed by tests/compose/run
 
 # Commands that go on until Ctrl-C, and the terminal that a reader gives them.
 LASTING = {
@@ -74,6 +75,10 @@ def test_the_tutorial_works_from_top_to_bottom(reader):
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_a_how_to_page_works_from_top_to_bottom(reader, page):
     follow(reader, page)
+
+
+def test_the_readmes_commands_for_docker_are_those_of_the_page_that_is_followed_elsewhere():
+    assert steps_of(DOCKER)[0] in steps_of(README)
 
 
 def test_the_page_on_upgrades_works_for_a_server_that_runs(reader):
