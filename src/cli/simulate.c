@@ -79,9 +79,17 @@ bool simulate_is_worth_trying_again(enum grpc_status status) {
            status == GRPC_CANCELLED || status == GRPC_RESOURCE_EXHAUSTED || status == GRPC_ABORTED;
 }
 
-static void say_trouble(const struct simulator *simulator, enum grpc_status status,
-                        const char *text) {
+/* A refusal may count how far it came, each time another number; that is no new reason. */
+static bool is_new(const struct simulator *simulator, enum simulate_trouble before,
+                   const char *text) {
+    const char *said = simulator->reason.text;
+    return simulator->trouble != before ||
+           (is_unreachable(simulator) && strncmp(said, text, strlen(said)) != 0);
+}
+
+static void say_trouble(struct simulator *simulator, enum grpc_status status, const char *text) {
     const char *hint = client_hint(&simulator->client, status, text);
+    err_say(&simulator->reason, "%s", text);
     fprintf(stderr, "%s: %s: %s%s%s%s; trying again\n", trouble_words[simulator->trouble].begin,
             grpc_status_name(status), text, hint ? " (" : "", hint ? hint : "", hint ? ")" : "");
 }
@@ -95,7 +103,7 @@ void simulator_failed(struct simulator *simulator, enum grpc_status status, cons
     }
     enum simulate_trouble before = simulator->trouble;
     simulator->trouble = trouble_of(simulator, status);
-    if (simulator->trouble != before)
+    if (is_new(simulator, before, text))
         say_trouble(simulator, status, text);
     simulator_rest(simulator);
 }

@@ -6,7 +6,10 @@
 #include "proto/reading.h"
 #include "proto/sensor.pb-c.h"
 
-/* What keeps the simulator from going on, which is said once. */
+/*
+ * What keeps the simulator from going on, which is said once. Why a server cannot be reached may
+ * change, since its certificate is looked at only once it listens; each new reason is said too.
+ */
 enum simulate_trouble {
     TROUBLE_NONE,
     TROUBLE_ABSENT,  /* there has never been a connection */
@@ -27,6 +30,7 @@ struct simulator {
     uint64_t n_done; /* readings that are kept; server-stream: reads, also of nothing */
     uint64_t n_made; /* readings, the last one's sequence */
     enum simulate_trouble trouble;
+    struct err_text reason; /* of it, as it was said last */
 
     /* the reading that is on its way, or that was not acknowledged yet */
     bool has_reading;

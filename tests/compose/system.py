@@ -28,8 +28,16 @@ METHODS = {
 }
 CLIENTS = sorted(METHODS)
 CHECKED = ["grpc-server", "jaeger", "prometheus", "grafana"]  # have a health check
+NEWER = "9.9.9"  # a version that there is not
 SERVICES = [*CLIENTS, *CHECKED, "otel-collector"]
+# Variables that would change what commands do.
+NOT_OURS = {"UID_GID", "NAMES", "RENEW", "FORCE"}
 PORTS = {"50051": "grpc-server", "9464": "grpc-server", "16686": "jaeger", "9090": "prometheus", "3000": "grafana"}
+
+
+def check(holds, otherwise):
+    if not holds:
+        raise Trouble(otherwise)
 
 
 def until(what, limit_s, question):
@@ -70,11 +78,14 @@ class System:
         self.folder = pathlib.Path(folder)
         self.name = name
         self.program = program  # ["docker", "compose"] or ["docker-compose"]
-        self.environment = {key: value for key, value in os.environ.items() if key not in ("UID_GID", "NAMES")}
+        self.manual = None  # who does the page's commands here, if that is wanted
+        self.environment = {key: value for key, value in os.environ.items()
+                            if key not in NOT_OURS and not key.startswith(("MAKE", "MFLAGS", "THERMOGRAPH_", "OTEL_"))}
         self.environment["COMPOSE_PROJECT_NAME"] = name
 
     def copy_sources(self):
         """What git has and would take; nothing that was built, and no secret."""
+        self.folder.mkdir()
         listed = run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT).split("\0")
         for name in filter(None, listed):
             if (ROOT / name).is_file():
@@ -102,6 +113,40 @@ class System:
             run("chown", "-R", f"{user}:{user}", self.folder)
             command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         run(*command, cwd=self.folder, env=self.environment)
+
+    def make_a_clone(self):
+        """Makes the folder a clone of a repository that has a newer version: one whose image says another one."""
+        def git(*arguments):
+            run("git", "-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", *arguments, cwd=self.folder)
+        recipe = self.folder / "Dockerfile"
+        text = recipe.read_text()
+        git("init", "-q", "-b", "main")
+        for version in (text, re.sub(r'(image.version)="[^"]*"', rf'\1="{NEWER}"', text)):
+            recipe.write_text(version)
+            git("add", "-A")
+            git("commit", "-q", "-m", "A version")
+        git("clone", "-q", "--bare", ".", self.folder.parent / "origin.git")
+        git("remote", "add", "origin", self.folder.parent / "origin.git")
+        git("fetch", "-q", "origin")
+        git("reset", "-q", "--hard", "HEAD~1")
+        git("branch", "-q", "--set-upstream-to=origin/main")
+
+    def version_of_image(self):
+        """What the image says of itself from which the server was started."""
+        return self.inspect("grpc-server")["Config"]["Labels"]["org.opencontainers.image.version"]
+
+    def put_program_where_make_would(self):
+        """The image's, with its own libraries: what this machine has may be of another Debian."""
+        build = self.folder / "build"
+        build.mkdir()
+        container = run("docker", "create", "thermograph").strip()
+        run("docker", "cp", f"{container}:/", build / "image")
+        run("docker", "rm", container)
+        libraries, = (build / "image/usr/lib").glob("*-linux-gnu*")
+        loader, = libraries.glob("ld-linux*.so.*")
+        (build / "thermograph").write_text(
+            f'#!/bin/sh\nexec {loader} --library-path {libraries} {build}/image/usr/bin/thermograph "$@"\n')
+        (build / "thermograph").chmod(0o755)
 
     def secret(self, name):
         return (self.folder / "secrets" / name).read_text().strip()

@@ -7,12 +7,13 @@ import subprocess
 import threading
 
 
-def make_certificate_for(folder, name):
-    """A certificate, its own CA, and its key, for that name alone."""
+def make_certificate_for(folder, name, certs=None):
+    """A certificate and its key, for that name alone; its own CA, unless there are certs of one."""
+    signed = ["-CA", certs / "ca.crt", "-CAkey", certs / "ca.key"] if certs else []
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-keyout", folder / "other.key", "-out", folder / "other.crt", "-days", "9", "-subj", f"/CN={name}",
-         "-addext", f"subjectAltName=DNS:{name}"], check=True, capture_output=True)
+         "-addext", f"subjectAltName=DNS:{name}", *signed], check=True, capture_output=True)
     return folder / "other.crt", folder / "other.key"
 
 
@@ -43,16 +44,16 @@ def shown(certificate, key):
             thread.join()
 
 
-def make_dated_certificate(folder, certs, start, end):
-    """A certificate of server.key for that time, as YYYYMMDD."""
+def make_dated_certificate(folder, certs, start, end, names="DNS:localhost"):
+    """A certificate of server.key for that time, as YYYYMMDD, or YYYYMMDDHHMMSS by UTC."""
     def openssl(*arguments):
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=folder)
     (folder / "index.txt").write_text("")
     (folder / "ca.conf").write_text(
         "[ca]\ndefault_ca = c\n[c]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\n"
-        "default_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n")
+        f"default_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n[names]\nsubjectAltName = {names}\n")
     openssl("req", "-new", "-key", certs / "server.key", "-subj", "/CN=localhost", "-out", "dated.csr")
-    openssl("ca", "-batch", "-notext", "-config", "ca.conf", "-cert", certs / "ca.crt", "-keyfile",
+    openssl("ca", "-batch", "-notext", "-config", "ca.conf", "-extensions", "names", "-cert", certs / "ca.crt", "-keyfile",
             certs / "ca.key", "-in", "dated.csr", "-out", "dated.crt", "-startdate",
-            f"{start}000000Z", "-enddate", f"{end}000000Z")
+            f"{start:0<14}Z", "-enddate", f"{end:0<14}Z")
     return folder / "dated.crt"

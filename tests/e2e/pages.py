@@ -6,8 +6,8 @@ differs. A block whose command lasts (test_pages.py: LASTING) has a terminal of 
 one takes that terminal, before a block of ENDING, or at the page's end; what it prints is compared from its beginning. What
 is exported in one terminal holds in the same one only, as for a reader.
 
-Everything happens in a copy of the project, with the program that is built already. Ports that pages name are replaced by
-free ones, in commands and in outputs alike.
+Where that happens is the reader's: that of a copy of the project is here (ProjectReader), that of the whole system in containers is
+tests/compose/manual.py's.
 """
 import os
 import pathlib
@@ -84,12 +84,12 @@ class Screen:
         return tidy("\n".join(re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", line.split("\r")[-1]) for line in lines))
 
     def text_to_the_end(self):
-        wait_until(lambda: END in self.text(), lambda: "the shell has not said its end: " + self.text())
+        wait_until(PATIENCE_S, lambda: END in self.text(), lambda: "the shell has not said its end: " + self.text())
         return tidy(self.text().split(END)[0])
 
 
-def wait_until(what, words):
-    end = time.monotonic() + PATIENCE_S
+def wait_until(limit_s, what, words):
+    end = time.monotonic() + limit_s
     while not what():
         assert time.monotonic() < end, words()
         time.sleep(0.02)
@@ -112,7 +112,7 @@ class Terminal:
         self.script.write_text(f". '{self.state}'\n{keep}\nset -e\n{commands}\n")
         self.screen = Screen()
         self.running = subprocess.Popen(
-            ["bash", self.script], cwd=self.reader.home, env=self.reader.environment, stdin=subprocess.DEVNULL,
+            ["bash", self.script], cwd=self.reader.home, env=self.reader.environment, stdin=self.screen.theirs,
             stdout=self.screen.theirs, stderr=self.screen.theirs, start_new_session=True,
             preexec_fn=as_a_terminal_would)
         os.close(self.screen.theirs)
@@ -122,7 +122,7 @@ class Terminal:
     def press_ctrl_c(self):
         if self.running and self.running.poll() is None:
             os.killpg(self.running.pid, signal.SIGINT)
-            self.running.wait(PATIENCE_S)
+            self.running.wait(self.reader.patience_s)
 
 
 def as_a_terminal_would():
@@ -131,16 +131,70 @@ def as_a_terminal_would():
 
 
 class Reader:
-    """Somebody who follows a page."""
+    """Somebody who follows a page, at home in a folder that is there; notes are kept in another one."""
+    patience_s = PATIENCE_S
 
-    def __init__(self, folder, lasting, ending):
+    def __init__(self, folder, home, lasting, ending):
         self.folder = folder
-        self.home = folder / "thermograph"
+        self.home = home
         self.lasting = lasting
         self.ending = ending
-        self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS)))))
+        self.environment = {}
         self.terminals = {}
         self.sessions = []
+
+    def translate(self, text):
+        """A page's words as they are here."""
+        return text
+
+    def terminal(self, name):
+        if name not in self.terminals:
+            self.terminals[name] = Terminal(self, name)
+        return self.terminals[name]
+
+    def follow(self, commands, expected):
+        """Does one block and compares; what it printed, if it does not last."""
+        lasting = [name for words, name in self.lasting.items() if words in commands]
+        for name in [name for words, name in self.ending.items() if words in commands]:
+            self.terminal(name).press_ctrl_c()
+        terminal = self.terminal(lasting[0] if lasting else "")
+        terminal.press_ctrl_c()
+        terminal.start(self.translate(commands))
+        wanted = pattern_of(self.translate(expected or ""))
+        if lasting:
+            self.wait_for_beginning(commands, terminal, wanted)
+            return None
+        status = terminal.running.wait(self.patience_s)
+        printed = terminal.screen.text_to_the_end()
+        assert status == 0, f"{commands}ends with status {status}:\n{printed}"
+        assert expected is None or wanted.fullmatch(printed + "\n"), f"{commands}prints:\n{printed}"
+        return printed
+
+    def wait_for_beginning(self, commands, terminal, wanted):
+        def has_come():
+            assert terminal.running.poll() is None, f"{commands}has ended:\n{terminal.screen.text()}"
+            return wanted.match(terminal.screen.text() + "\n")
+        wait_until(self.patience_s, has_come, lambda: f"{commands}prints:\n{terminal.screen.text()}")
+
+    def leave(self):
+        """Ends whatever still runs, the newest first, by force what does not end by itself."""
+        for name in reversed(self.terminals):
+            self.terminals[name].press_ctrl_c()
+        for session in self.sessions:
+            try:
+                os.killpg(session.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            session.wait()
+
+
+class ProjectReader(Reader):
+    """In a copy of the project, with the program that is built already. Ports that pages name are replaced by free ones, in
+    commands and in outputs alike."""
+
+    def __init__(self, folder, lasting, ending):
+        super().__init__(folder, folder / "thermograph", lasting, ending)
+        self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS)))))
         self.copy_project()
         self.environment = self.make_environment()
 
@@ -179,43 +233,3 @@ class Reader:
         text = text.replace("0.0.0.0", "127.0.0.1")
         text = text.replace("sleep 6", "sleep 1")  # spans are sent after 200 ms here, not after 5 s
         return re.sub(r"\b(?:%s)\b" % "|".join(PORTS), lambda match: self.ports[match.group()], text)
-
-    def terminal(self, name):
-        if name not in self.terminals:
-            self.terminals[name] = Terminal(self, name)
-        return self.terminals[name]
-
-    def follow(self, commands, expected):
-        """Does one block and compares."""
-        lasting = [name for words, name in self.lasting.items() if words in commands]
-        for name in [name for words, name in self.ending.items() if words in commands]:
-            self.terminal(name).press_ctrl_c()
-        terminal = self.terminal(lasting[0] if lasting else "")
-        terminal.press_ctrl_c()
-        terminal.start(self.translate(commands))
-        wanted = pattern_of(self.translate(expected or ""))
-        if lasting:
-            self.wait_for_beginning(commands, terminal, wanted)
-            return
-        status = terminal.running.wait(PATIENCE_S)
-        printed = terminal.screen.text_to_the_end()
-        assert status == 0, f"{commands}ends with status {status}:\n{printed}"
-        assert expected is None or wanted.fullmatch(printed + "\n"), f"{commands}prints:\n{printed}"
-
-    @staticmethod
-    def wait_for_beginning(commands, terminal, wanted):
-        def has_come():
-            assert terminal.running.poll() is None, f"{commands}has ended:\n{terminal.screen.text()}"
-            return wanted.match(terminal.screen.text() + "\n")
-        wait_until(has_come, lambda: f"{commands}prints:\n{terminal.screen.text()}")
-
-    def leave(self):
-        """Ends whatever still runs, the newest first, by force what does not end by itself."""
-        for name in reversed(self.terminals):
-            self.terminals[name].press_ctrl_c()
-        for session in self.sessions:
-            try:
-                os.killpg(session.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            session.wait()

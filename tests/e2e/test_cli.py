@@ -756,18 +756,34 @@ def test_a_simulator_that_never_had_a_server_has_not_lost_it_and_does_not_hurry(
     assert 1 <= sensor.said().count("UNAVAILABLE") <= 40, sensor.said()
 
 
-def test_a_simulator_says_when_the_server_comes_and_when_it_goes(start, start_program):
+@pytest.fixture
+def address_for_later():
+    """Where nobody listens, and only a server of ours can."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server can take it too
         held.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{held.getsockname()[1]}"
-        sensor = start_program("simulate", *AT_ONCE, "--server", address)
-        sensor.wait_for("^no server yet: ")
-        server = start("--listen", address, plaintext=True)
-        sensor.wait_for("^the server is there$")
-        server.kill()
-        sensor.wait_for("^lost the server: UNAVAILABLE: ")
-        assert sensor.stop(signal.SIGINT) == OK
+        yield f"127.0.0.1:{held.getsockname()[1]}"
+
+
+def test_a_simulator_says_when_the_server_comes_and_when_it_goes(start, start_program, address_for_later):
+    sensor = start_program("simulate", *AT_ONCE, "--server", address_for_later)
+    sensor.wait_for("^no server yet: ")
+    server = start("--listen", address_for_later, plaintext=True)
+    sensor.wait_for("^the server is there$")
+    server.kill()
+    sensor.wait_for("^lost the server: UNAVAILABLE: ")
+    assert sensor.stop(signal.SIGINT) == OK
+
+
+@pytest.mark.parametrize("kind", ["unary", "client-stream", "server-stream", "chat"])
+def test_a_simulator_says_why_there_is_no_server_once_for_each_reason(start, start_program, kind, address_for_later):
+    sensor = start_program("simulate", "--kind", kind, *AT_ONCE, "--server", address_for_later)
+    sensor.wait_for("^no server yet: .*connection refused")
+    start("--listen", address_for_later)
+    sensor.wait_for(r"^no server yet: .*does it serve with TLS\?")
+    assert sensor.stop(signal.SIGINT) == OK
+    reasons = [line for line in sensor.said().splitlines() if line.startswith("no server yet")]
+    assert len(reasons) == len(set(reasons)), sensor.said()
 
 
 @pytest.mark.parametrize("readings", ["", "kitchen,1\n" * 6])

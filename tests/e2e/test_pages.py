@@ -5,11 +5,13 @@ import re
 import pytest
 
 import program
-from pages import Reader, steps_of
+from pages import ProjectReader, steps_of
 
 README = program.ROOT / "README.md"
 TUTORIAL = program.ROOT / "docs/tutorial.md"
 HOW_TO = [program.ROOT / "docs/how-to" / name for name in ("own-certificates.md", "backup.md")]
+UPGRADE = program.ROOT / "docs/how-to/upgrade.md"
+DOCKER = program.ROOT / "docs/how-to/docker.md"  # followed by tests/compose/run
 
 # Commands that go on until Ctrl-C, and the terminal that a reader gives them.
 LASTING = {
@@ -40,7 +42,7 @@ TABLE_NOT_RUN = {
 
 @pytest.fixture
 def reader(tmp_path):
-    someone = Reader(tmp_path, LASTING, ENDING)
+    someone = ProjectReader(tmp_path, LASTING, ENDING)
     yield someone
     someone.leave()
 
@@ -72,6 +74,18 @@ def test_the_tutorial_works_from_top_to_bottom(reader):
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_a_how_to_page_works_from_top_to_bottom(reader, page):
     follow(reader, page)
+
+
+def test_the_readmes_commands_for_docker_are_those_of_the_page_that_is_followed_elsewhere():
+    assert steps_of(DOCKER)[0] in steps_of(README)
+
+
+def test_the_page_on_upgrades_works_for_a_server_that_runs(reader):
+    (reader.home / "thermograph.yaml").write_text("data: readings\nallow-anyone: true\n")
+    reader.follow("thermograph serve --config thermograph.yaml\n", "...\n... serving on 127.0.0.1:50051 ...\n")
+    reader.follow("export THERMOGRAPH_PLAINTEXT=true\nthermograph stream examples/sensor.csv\n", None)
+    follow(reader, UPGRADE)
+    reader.follow("thermograph get example-kitchen\n", "...\n... 20.75 ...\n...\n")
 
 
 def test_every_verb_is_in_the_readmes_table():
@@ -109,5 +123,5 @@ def test_the_configuration_file_that_is_shown_is_one_and_bad_ones_are_refused_in
 
 
 def test_no_exception_has_outlived_its_command():
-    text = "".join(commands for page in (README, TUTORIAL, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
+    text = "".join(commands for page in (README, TUTORIAL, UPGRADE, *HOW_TO) for commands, _ in steps_of(page)) + README.read_text()
     assert [words for words in (*LASTING, *ENDING, *NOT_RUN, *TABLE_NOT_RUN) if words not in text] == []

@@ -196,7 +196,7 @@ def test_with_a_folder_only_certificates_are_made(tmp_path):
 
 
 def test_without_a_folder_secrets_are_made_that_nobody_else_can_read(project):
-    assert sorted(files_of(project)) == [".env", *[f"certs/{name}" for name in FILES], *SECRETS]
+    assert sorted(files_of(project)) == [".env", *[f"certs/{name}" for name in FILES], "secrets/env", *SECRETS]
     for path in [project / "secrets", *(project / "secrets").rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
     assert len((project / "secrets/grafana-password").read_text().strip()) >= 20
@@ -236,7 +236,7 @@ def test_new_certificates_leave_token_and_password_alone(project):
     assert {name for name in before if before[name] != after[name]} == {f"certs/{name}" for name in FILES}
 
 
-@pytest.mark.parametrize("lost", SECRETS[::2] + [".env"])
+@pytest.mark.parametrize("lost", SECRETS[::2] + [".env", "secrets/env"])
 def test_what_is_missing_is_made_again_and_nothing_else(project, lost):
     before = files_of(project)
     (project / lost).unlink()
@@ -244,6 +244,25 @@ def test_what_is_missing_is_made_again_and_nothing_else(project, lost):
     after = files_of(project)
     assert before.keys() == after.keys()
     assert {name for name in before if before[name] != after[name]} <= {"secrets/grafana-password"}
+
+
+@pytest.mark.parametrize("lost", ["certs", "secrets"])
+def test_without_one_of_the_folders_there_is_no_environment_and_both_come_again(project, lost):
+    before = files_of(project)
+    shutil.rmtree(project / lost)
+    assert not (project / ".env").exists()
+    assert call(cwd=project).returncode == 0
+    after = files_of(project)
+    assert before.keys() == after.keys() and before[".env"] == after[".env"]
+    assert {name for name in before if before[name] != after[name]} <= {
+        name for name in before if name.startswith(lost)}
+
+
+def test_an_environment_that_is_there_stays_the_file_that_it_is(project):
+    (project / ".env").unlink()
+    (project / ".env").write_text("COMPOSE_PROJECT_NAME=house\n")
+    assert call(cwd=project).returncode == 0
+    assert not (project / ".env").is_symlink()
 
 
 def test_other_lines_of_the_environment_stay(project):
