@@ -18,6 +18,14 @@ static const struct {
     {SQLITE_AUTH, -EACCES},    {SQLITE_TOOBIG, -EMSGSIZE},
 };
 
+/* What the system said, where SQLite passes that on; else 0. Of a read or a write it may be what was
+ * said of something before. */
+static int system_errno(sqlite3 *db, int code) {
+    int primary = PRIMARY_CODE(code);
+    bool is_of_system = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
+    return db && is_of_system ? sqlite3_system_errno(db) : 0;
+}
+
 static int errno_of(sqlite3 *db, int code) {
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
         if (errors[i].code == code)
@@ -25,17 +33,16 @@ static int errno_of(sqlite3 *db, int code) {
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
         if (errors[i].code == PRIMARY_CODE(code))
             return errors[i].error;
-    int system = db ? sqlite3_system_errno(db) : 0;
-    return PRIMARY_CODE(code) == SQLITE_CANTOPEN && system ? -system : -EIO;
+    int system = system_errno(db, code);
+    bool is_sure = PRIMARY_CODE(code) == SQLITE_CANTOPEN || system == ENOSPC || system == EDQUOT;
+    return system && is_sure ? -system : -EIO;
 }
 
 int sql_trouble(struct sql *sql, int code) {
-    int system = sql->db ? sqlite3_system_errno(sql->db) : 0;
-    int primary = PRIMARY_CODE(code);
-    bool is_of_system = system && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN);
+    int system = system_errno(sql->db, code);
     err_say(&sql->trouble, "%s%s%s (SQLite's code %d)",
-            sql->db ? sqlite3_errmsg(sql->db) : sqlite3_errstr(code), is_of_system ? ": " : "",
-            is_of_system ? strerrordesc_np(system) : "", code);
+            sql->db ? sqlite3_errmsg(sql->db) : sqlite3_errstr(code), system ? ": " : "",
+            system ? strerrordesc_np(system) : "", code);
     return errno_of(sql->db, code);
 }
 

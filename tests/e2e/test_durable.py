@@ -224,6 +224,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk(open_server, data, connect, mon
 
 @pytest.mark.parametrize("free_kib, words", [
     (0, r"store\.sqlite: database or disk is full .*; make room on the disk and start again"),
+    (16, r"store\.sqlite: disk I/O error: No space left on device .*; make room on the disk and start again"),
     (200, r"cannot make a journal file: No space left on device; make room on the disk and start again")])
 def test_a_start_on_a_full_disk_says_what_to_do_and_the_next_is_well(mount, open_server, free_kib, words):
     disk = mount("size=4M")
