@@ -7,6 +7,7 @@
 #include "otel/bucket_index.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "otel/limits.h"
 
@@ -50,15 +51,17 @@ static void count_bounds(struct bucket_index *index, const double *bounds, size_
             at++;
         index->first[cell] = (uint16_t)before;
         if (at - before > index->window)
-            index->window = (unsigned)(at - before);
+            index->window = at - before;
     }
 }
 
+/* One that no value is above stands in for none. */
 void bucket_index_init(struct bucket_index *index, const double *bounds, size_t n_bounds) {
-    *index = (struct bucket_index){0};
+    static const double none[] = {INFINITY};
+    *index = (struct bucket_index){.bounds = n_bounds ? bounds : none, .window = 1};
     choose_cells(index, bounds, n_bounds);
     count_bounds(index, bounds, n_bounds);
-    for (int64_t cell = 0; cell <= index->last; cell++)
+    for (int64_t cell = 0; cell <= index->last && n_bounds; cell++)
         if (index->first[cell] > n_bounds - index->window)
             index->first[cell] = (uint16_t)(n_bounds - index->window);
 }

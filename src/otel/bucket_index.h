@@ -18,10 +18,11 @@ enum {
 };
 
 struct bucket_index {
-    unsigned shift;  /* what is cut off a number's word */
-    unsigned window; /* the most bounds that a cell has */
-    int64_t lowest;  /* cell 0, as a word that is cut */
-    int64_t last;    /* cell */
+    const double *bounds; /* borrowed */
+    size_t window;        /* the most bounds that a cell has, at least 1 */
+    int64_t lowest;       /* cell 0, as a word that is cut */
+    int64_t last;         /* cell */
+    unsigned shift;       /* what is cut off a number's word */
     /* Of each cell: bounds that are below it, but at least `window` before the end. */
     uint16_t first[BUCKET_INDEX_CELLS];
 };
@@ -37,14 +38,10 @@ static inline int64_t bucket_index_cell(const struct bucket_index *index, double
     return cell > index->last ? index->last : cell;
 }
 
-/* The number of bounds that are below the value: the bucket that it belongs to. `bounds` are those
- * that the index was made of. */
-static inline size_t bucket_index_find(const struct bucket_index *index, const double *bounds,
-                                       double value) {
-    size_t found = index->first[bucket_index_cell(index, value)];
-    for (size_t n = index->window; n > 0; n /= 2) {
-        size_t half = (n + 1) / 2;
-        found += (bounds[found + half - 1] < value) * half;
-    }
-    return found;
+/* The number of bounds that are below the value: the bucket that it belongs to. */
+static inline size_t bucket_index_find(const struct bucket_index *index, double value) {
+    const double *bounds = &index->bounds[index->first[bucket_index_cell(index, value)]];
+    for (size_t n = index->window; __builtin_expect(n > 1, false); n -= n / 2)
+        bounds += (bounds[n / 2 - 1] < value) * (n / 2);
+    return (size_t)(bounds - index->bounds) + (*bounds < value);
 }

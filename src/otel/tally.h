@@ -102,33 +102,42 @@ void tally_merge(const struct tally_shape *shape, uint64_t *into, const uint64_t
 /* Of a histogram. */
 uint64_t tally_count(const struct tally_shape *shape, const uint64_t *words);
 
+/* A sum's. */
+static inline void tally_add(const struct tally_shape *shape, uint64_t *words,
+                             struct measurement measurement) {
+    if (shape->is_integer)
+        word_write(words, words[0] + (uint64_t)measurement.integer);
+    else
+        word_write_number(words, number_of_word(words[0]) + measurement.number);
+}
+
+/* A histogram's; finite. Returns its bucket. */
+static inline size_t tally_record(const struct tally_shape *shape, uint64_t *words, double number) {
+    size_t bucket = bucket_index_find(&shape->index, number);
+    word_write_number(&words[TALLY_SUM], number_of_word(words[TALLY_SUM]) + number);
+    if (number < number_of_word(words[TALLY_MIN]))
+        word_write_number(&words[TALLY_MIN], number);
+    if (number > number_of_word(words[TALLY_MAX]))
+        word_write_number(&words[TALLY_MAX], number);
+    word_write(&words[TALLY_COUNTS + bucket], words[TALLY_COUNTS + bucket] + 1);
+    return bucket;
+}
+
 /* `words` are written by this thread only. Returns the place of an exemplar: of a histogram the
  * bucket, otherwise 0. */
 static inline size_t tally_measure(const struct tally_shape *shape, uint64_t *words,
                                    struct measurement measurement) {
-    double number = measurement.number;
-    size_t bucket;
     switch (shape->kind) {
     case OTEL_COUNTER:
     case OTEL_UP_DOWN_COUNTER:
-        if (shape->is_integer)
-            word_write(words, words[0] + (uint64_t)measurement.integer);
-        else
-            word_write_number(words, number_of_word(words[0]) + number);
+        tally_add(shape, words, measurement);
         return 0;
     case OTEL_GAUGE:
         word_write(&words[TALLY_GAUGE_TIME], measurement.time_ns);
         word_write(&words[TALLY_GAUGE_VALUE], (uint64_t)measurement.integer);
         return 0;
     case OTEL_HISTOGRAM:
-        bucket = bucket_index_find(&shape->index, shape->bounds, number);
-        word_write_number(&words[TALLY_SUM], number_of_word(words[TALLY_SUM]) + number);
-        if (number < number_of_word(words[TALLY_MIN]))
-            word_write_number(&words[TALLY_MIN], number);
-        if (number > number_of_word(words[TALLY_MAX]))
-            word_write_number(&words[TALLY_MAX], number);
-        word_write(&words[TALLY_COUNTS + bucket], words[TALLY_COUNTS + bucket] + 1);
-        return bucket;
+        return tally_record(shape, words, measurement.number);
     }
     return 0;
 }

@@ -18,7 +18,7 @@ static size_t find_by_looking(const double *bounds, size_t n, double value) {
 
 static void assert_found(const struct bucket_index *index, const double *bounds, size_t n,
                          double value) {
-    assert_int_equal(bucket_index_find(index, bounds, value), find_by_looking(bounds, n, value));
+    assert_int_equal(bucket_index_find(index, value), find_by_looking(bounds, n, value));
 }
 
 /* Each bound itself, its neighbours, and what is far from all. */
