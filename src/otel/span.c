@@ -115,6 +115,15 @@ static void set_context(struct otel_span_context *context, const struct ids *ids
     context->trace_state = trace_state;
 }
 
+/* NULL: a span with this parent is a root. */
+static inline const struct otel_span_context *valid(const struct otel_context *parent) {
+    return otel_span_context_is_valid(&parent->span) ? &parent->span : NULL;
+}
+
+static uint8_t flags_below(const struct otel_span_context *parent) {
+    return parent ? parent->flags & OTEL_FLAG_RANDOM : OTEL_FLAG_RANDOM;
+}
+
 static enum record_origin origin_of(const struct otel_span_context *parent) {
     if (!parent)
         return ORIGIN_NONE;
@@ -175,41 +184,92 @@ static struct span_record *span_record_new(struct otel_tracer *tracer,
     return span;
 }
 
-static bool is_sampled(const struct recorder *recorder, const struct otel_span_options *options,
-                       const struct otel_context *parent, const struct ids *ids) {
-    struct otel_sampling sampling = {.parent = parent, .options = options};
-    set_trace_id(&sampling.trace_id, ids);
+/* What is known of a span before it is decided whether it is recorded. */
+struct beginning {
+    const struct otel_context *parent;
+    const struct otel_span_context *of; /* the parent's; NULL: it is not valid, this is a root */
+    struct ids ids;
+};
+
+/* Last, for the parent may be what was in this very span. */
+static inline void set_span(struct otel_span *span, const struct beginning *beginning,
+                            uint8_t flags, struct span_record *record) {
+    const struct otel_span_context *of = beginning->of;
+    struct bytes trace_state = of ? of->trace_state : (struct bytes){0};
+    span->context.baggage = beginning->parent->baggage;
+    set_context(&span->context.span, &beginning->ids, flags, trace_state);
+    span->record = record;
+}
+
+static inline void start_dropped(struct recorder *recorder, struct recorder_shard *shard,
+                                 const struct beginning *beginning, struct otel_span *span) {
+    recorder_count(recorder, shard, COUNT_STARTED + origin_of(beginning->of));
+    set_span(span, beginning, flags_below(beginning->of), NULL);
+}
+
+static void start_sampled(struct otel_tracer *tracer, const struct otel_span_options *options,
+                          const struct beginning *beginning, struct otel_span *span) {
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct recorder_shard *shard = recorder_mine(recorder);
+    const struct otel_span_context *of = beginning->of;
+    uint8_t flags = flags_below(of) | OTEL_FLAG_SAMPLED;
+    struct span_record *recorded = span_record_new(tracer, shard);
+    recorder_count(recorder, shard, COUNT_STARTED + RECORD_ORIGINS + origin_of(of));
+    if (recorded) {
+        set_place(recorded, &beginning->ids, flags, of);
+        fill(recorded, options);
+    }
+    set_span(span, beginning, flags, recorded);
+    for (size_t i = 0; i < options->n_links; i++)
+        otel_span_link(span, &options->links[i]);
+}
+
+static bool is_asked_for(const struct recorder *recorder, const struct otel_span_options *options,
+                         const struct beginning *beginning) {
+    struct otel_sampling sampling = {.parent = beginning->parent, .options = options};
+    set_trace_id(&sampling.trace_id, &beginning->ids);
     return otel_sampler_is_sampled(&recorder->sampler, &sampling);
 }
 
-static void start(struct otel_tracer *tracer, const struct otel_span_options *options,
-                  const struct otel_context *parent, struct otel_span *span) {
+/* Of a span that may be recorded. Not inline: those that are not need few registers. */
+__attribute__((noinline)) static void start_described(struct otel_tracer *tracer,
+                                                      const struct otel_span_options *options,
+                                                      struct beginning beginning,
+                                                      struct otel_span *span) {
     struct recorder *recorder = tracer->scoped.recorder;
-    struct recorder_shard *shard = recorder_mine(recorder);
-    const struct otel_span_context *of =
-        otel_span_context_is_valid(&parent->span) ? &parent->span : NULL;
-    struct ids ids;
-    if (shard)
-        make_ids(&shard->random, of, &ids);
+    struct otel_span_options described;
+    if (options->description) {
+        described = *options;
+        options->description->say(options->description, &described);
+        options = &described;
+    }
+    if (recorder->sampler.kind != OTEL_SAMPLED_BY || is_asked_for(recorder, options, &beginning))
+        start_sampled(tracer, options, &beginning, span);
     else
-        make_ids_without_shard(of, &ids);
-    uint8_t flags = of ? of->flags & OTEL_FLAG_RANDOM : OTEL_FLAG_RANDOM;
-    unsigned count = COUNT_STARTED + origin_of(of);
-    struct span_record *recorded = NULL;
-    if (is_sampled(recorder, options, parent, &ids)) {
-        flags |= OTEL_FLAG_SAMPLED;
-        count += RECORD_ORIGINS;
-        recorded = span_record_new(tracer, shard);
-    }
-    recorder_count(recorder, shard, count);
-    if (recorded) {
-        set_place(recorded, &ids, flags, of);
-        fill(recorded, options);
-    }
-    /* Last, for the parent may be what was in this very span. */
-    span->context.baggage = parent->baggage;
-    set_context(&span->context.span, &ids, flags, of ? of->trace_state : (struct bytes){0});
-    span->record = recorded;
+        start_dropped(recorder, recorder_mine(recorder), &beginning, span);
+}
+
+static inline void start(struct otel_tracer *tracer, const struct otel_span_options *options,
+                         const struct otel_context *parent, struct recorder_shard *shard,
+                         struct otel_span *span) {
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct beginning beginning = {.parent = parent, .of = valid(parent)};
+    if (shard)
+        make_ids(&shard->random, beginning.of, &beginning.ids);
+    else
+        make_ids_without_shard(beginning.of, &beginning.ids);
+    if (otel_sampler_decide(&recorder->sampler, beginning.of, beginning.ids.trace[1]) == OTEL_DROP)
+        start_dropped(recorder, shard, &beginning, span);
+    else
+        start_described(tracer, options, beginning, span);
+}
+
+/* On a thread for the first time, or on one that gets no shard. */
+__attribute__((noinline, cold)) static void start_first(struct otel_tracer *tracer,
+                                                        const struct otel_span_options *options,
+                                                        const struct otel_context *parent,
+                                                        struct otel_span *span) {
+    start(tracer, options, parent, recorder_mine(tracer->scoped.recorder), span);
 }
 
 void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options *options,
@@ -219,9 +279,11 @@ void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options 
         *span = (struct otel_span){.context = *parent};
         return;
     }
-    start(tracer, options, parent, span);
-    for (size_t i = 0; i < options->n_links; i++)
-        otel_span_link(span, &options->links[i]);
+    struct recorder_shard *shard = shards_at_hand(&tracer->scoped.recorder->shards);
+    if (shard)
+        start(tracer, options, parent, shard, span);
+    else
+        start_first(tracer, options, parent, span);
 }
 
 /* ---- while it runs ---- */

@@ -41,6 +41,17 @@ struct otel_link_to {
     size_t n_attributes;
 };
 
+struct otel_span_options;
+
+/* For who would have to find out what nobody wants to know of a span that is not recorded: asked
+ * for the rest of the options where it is sampled, or a sampler looks at them. Lies in what `say`
+ * needs for that, and what it says stays there until the span has started. */
+struct otel_span_description {
+    void (*say)(struct otel_span_description *description, struct otel_span_options *options);
+};
+
+/* Its size counts: up to here gcc zeroes it in a few pieces, and what is larger by `rep stos`,
+ * which takes longer than all else at a start. */
 struct otel_span_options {
     struct bytes name;
     const struct otel_context *parent;       /* NULL: otel_context_current() */
@@ -51,6 +62,7 @@ struct otel_span_options {
     size_t n_prepared;
     const struct otel_link_to *links;
     size_t n_links;
+    struct otel_span_description *description; /* says the rest; NULL: all is said */
     enum otel_span_kind kind; /* 0: internal. Last, so that there is no gap: see span.c */
 };
 
