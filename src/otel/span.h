@@ -72,23 +72,34 @@ struct otel_span {
     struct span_record *record;  /* NULL: not recorded */
 };
 
+/* Not to be called: the rest of otel_span_start(), otel_span_set() and otel_span_end(), which are
+ * tests where there is nothing to do. Never inline: whoever makes a span that is not recorded would
+ * save registers for them. */
+void otel_span_start_traced(struct otel_tracer *tracer, const struct otel_span_options *options,
+                            struct otel_span *span);
+__attribute__((noinline)) void otel_span_set_recorded(struct otel_span *span, struct bytes key,
+                                                      const struct otel_value *value);
+__attribute__((noinline)) void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns);
+
 /*
  * Starts `span`, whatever was in it. Sampled or not, its context is valid, and has the parent's
  * trace id if that is valid. With a NULL tracer the context is the parent's. Borrows the parent's
  * trace_state and baggage for as long as the span's context is used; everything else is copied.
  */
-void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options *options,
-                     struct otel_span *span);
+static inline void otel_span_start(struct otel_tracer *tracer,
+                                   const struct otel_span_options *options,
+                                   struct otel_span *span) {
+    if (tracer) {
+        otel_span_start_traced(tracer, options, span);
+        return;
+    }
+    span->context = options->parent ? *options->parent : *otel_context_current();
+    span->record = NULL;
+}
 
 static inline bool otel_span_is_recorded(const struct otel_span *span) {
     return span->record != NULL;
 }
-
-/* Not to be called: the rest of otel_span_set() and otel_span_end(), which are tests where there is
- * nothing to do. */
-void otel_span_set_recorded(struct otel_span *span, struct bytes key,
-                            const struct otel_value *value);
-void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns);
 
 /* Sets or replaces an attribute. */
 static inline void otel_span_set(struct otel_span *span, const char *key, struct otel_value value) {
