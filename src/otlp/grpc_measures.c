@@ -253,16 +253,18 @@ static inline struct otel_series *bound(struct measured_method *method, enum grp
 
 void measured_method_ended(struct measured_method *method, const struct measured_end *end) {
     const struct measures_side *side = method->measures->side;
+    const struct measures_histogram *histograms = side->histograms;
+    const size_t n = side->n_histograms;
     if (!method->measures->meter || (unsigned)end->status >= GRPC_N_STATUS)
         return;
     const double values[] = {[MEASURED_DURATION] = end->seconds,
-                             [MEASURED_SENT] = (double)end->sent_bytes,
-                             [MEASURED_RECEIVED] = (double)end->received_bytes};
+                             [MEASURED_SENT] = (double)(int64_t)end->sent_bytes,
+                             [MEASURED_RECEIVED] = (double)(int64_t)end->received_bytes};
     struct otel_recorded recorded[MEASURES_MAX_HISTOGRAMS];
-    for (size_t i = 0; i < side->n_histograms; i++)
-        recorded[i] = (struct otel_recorded){bound(method, end->status, i),
-                                             values[side->histograms[i].measured]};
-    otel_series_record_all(recorded, side->n_histograms, end->context);
+    for (size_t i = 0; i < n; i++)
+        recorded[i] =
+            (struct otel_recorded){bound(method, end->status, i), values[histograms[i].measured]};
+    otel_series_record_all(recorded, n, end->context);
 }
 
 /* ---- what belongs to no call ---- */

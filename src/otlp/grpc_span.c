@@ -104,7 +104,7 @@ void observed_call_end(struct observed_call *call, const struct grpc_call_end *e
         end_span(call, end, now_ns);
     const struct measured_end measured = {
         .status = end->status,
-        .seconds = (double)(now_ns - call->start_ns) / (double)NS_PER_S,
+        .seconds = (double)(int64_t)(now_ns - call->start_ns) / (double)NS_PER_S,
         .sent_bytes = end->sent->wire_bytes,
         .received_bytes = end->received->wire_bytes,
         .context = &call->span.context,
