@@ -179,6 +179,7 @@ static struct span_record *span_record_new(struct otel_tracer *tracer,
 
 /* What is known of a span before it is decided whether it is recorded. */
 struct beginning {
+    struct recorder_shard *shard; /* NULL: this thread gets none */
     const struct otel_context *parent;
     const struct otel_span_context *of; /* the parent's; NULL: it is not valid, this is a root */
     struct ids ids;
@@ -194,16 +195,16 @@ static inline void set_span(struct otel_span *span, const struct beginning *begi
     span->record = record;
 }
 
-static inline void start_dropped(struct recorder *recorder, struct recorder_shard *shard,
-                                 const struct beginning *beginning, struct otel_span *span) {
-    recorder_count(recorder, shard, COUNT_STARTED + origin_of(beginning->of));
+static inline void start_dropped(struct recorder *recorder, const struct beginning *beginning,
+                                 struct otel_span *span) {
+    recorder_count(recorder, beginning->shard, COUNT_STARTED + origin_of(beginning->of));
     set_span(span, beginning, flags_below(beginning->of), NULL);
 }
 
 static void start_sampled(struct otel_tracer *tracer, const struct otel_span_options *options,
                           const struct beginning *beginning, struct otel_span *span) {
     struct recorder *recorder = tracer->scoped.recorder;
-    struct recorder_shard *shard = recorder_mine(recorder);
+    struct recorder_shard *shard = beginning->shard;
     const struct otel_span_context *of = beginning->of;
     uint8_t flags = flags_below(of) | OTEL_FLAG_SAMPLED;
     struct span_record *recorded = span_record_new(tracer, shard);
@@ -245,7 +246,7 @@ __attribute__((noinline)) static void start_described(struct otel_tracer *tracer
     if (recorder->sampler.kind != OTEL_SAMPLED_BY || is_asked_for(recorder, options, beginning))
         start_sampled(tracer, options, beginning, span);
     else
-        start_dropped(recorder, recorder_mine(recorder), beginning, span);
+        start_dropped(recorder, beginning, span);
 }
 
 /* What the two ways below leave: a child that is sampled, and threads that have no shard yet, or
@@ -255,14 +256,13 @@ __attribute__((noinline)) static void start_in_full(struct otel_tracer *tracer,
                                                     const struct otel_context *parent,
                                                     struct otel_span *span) {
     struct recorder *recorder = tracer->scoped.recorder;
-    struct recorder_shard *shard = recorder_mine(recorder);
-    struct beginning beginning = {.parent = parent, .of = valid(parent)};
-    if (shard)
-        make_ids(&shard->ids, beginning.of, &beginning.ids);
+    struct beginning beginning = {recorder_mine(recorder), parent, valid(parent), {{0}, 0}};
+    if (beginning.shard)
+        make_ids(&beginning.shard->ids, beginning.of, &beginning.ids);
     else
         make_ids_without_shard(beginning.of, &beginning.ids);
     if (is_dropped(recorder, beginning.of, beginning.ids.trace[1]))
-        start_dropped(recorder, shard, &beginning, span);
+        start_dropped(recorder, &beginning, span);
     else
         start_described(tracer, options, &beginning, span);
 }
@@ -301,9 +301,9 @@ __attribute__((noinline)) static void start_root(struct otel_tracer *tracer,
     struct recorder *recorder = tracer->scoped.recorder;
     struct ids ids;
     make_ids(&shard->ids, NULL, &ids);
-    const struct beginning beginning = {parent, NULL, ids};
+    const struct beginning beginning = {shard, parent, NULL, ids};
     if (is_dropped(recorder, NULL, ids.trace[1])) {
-        start_dropped(recorder, shard, &beginning, span);
+        start_dropped(recorder, &beginning, span);
         return;
     }
     const struct beginning kept = beginning; /* so that the other one stays in registers */
