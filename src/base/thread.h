@@ -4,6 +4,10 @@
 
 #include "base/err.h"
 
+/* A thread's own, at a place that is known when the program starts: to look for it would be a call,
+ * around which a hot path would have to save what it has in registers. */
+#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+
 typedef void *(*thread_fn)(void *arg);
 
 /*

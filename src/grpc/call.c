@@ -57,6 +57,8 @@ static struct grpc_call *call_alloc(struct grpc_worker *worker) {
     struct grpc_call *call = mem_zalloc(1, call_size(worker->server));
     if (!call)
         return NULL;
+    call->worker = worker;
+    call_observe_made(call);
     grpc_framing_init(&call->framing);
     buf_init(&call->inbox, H2_STREAM_WINDOW + GRPC_PREFIX_SIZE + GRPC_MAX_MESSAGE);
     buf_init(&call->inflated, GRPC_MAX_MESSAGE);
@@ -101,7 +103,6 @@ struct grpc_call *call_new(struct grpc_connection *connection, struct h2_stream 
     struct grpc_call *call = call_alloc(connection->worker);
     if (!call)
         return NULL;
-    call->worker = connection->worker;
     call->connection = connection;
     call->route = route;
     call->stream = stream;

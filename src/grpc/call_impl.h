@@ -56,7 +56,11 @@ struct grpc_call {
     struct buf
         staged; /* messages with their prefixes that cannot be written into the stream's queue */
 
-    struct observing observing; /* call_observing.c */
+    /* call_observing.c. The first two are the same all its life, and are asked for at every turn.
+     */
+    const struct grpc_server_observer *observer; /* NULL: there is none */
+    void *observed;                              /* grpc_call_observer_state() */
+    struct observing observing;
 
     _Alignas(max_align_t) uint8_t state[]; /* the handler's, and behind it the observer's */
 };

@@ -12,16 +12,10 @@
 #include "grpc/connection.h"
 #include "grpc/server_impl.h"
 
-static const struct grpc_server_observer *observer_of(const struct grpc_call *call) {
-    return call->worker->server->observer;
-}
-
 /* ---- what an observer asks ---- */
 
 void *grpc_call_observer_state(const struct grpc_call *call) {
-    if (!observer_of(call))
-        return NULL;
-    return (uint8_t *)grpc_call_state(call) + call->worker->server->max_state_size;
+    return call->observed;
 }
 
 uint64_t grpc_call_now_ns(const struct grpc_call *call) {
@@ -49,7 +43,7 @@ void *grpc_call_observer_method(const struct grpc_call *call) {
 }
 
 void *grpc_call_observer_connection(const struct grpc_call *call) {
-    if (!observer_of(call) || !call->connection)
+    if (!call->observer || !call->connection)
         return NULL;
     return connection_observer_state(call->connection);
 }
@@ -60,24 +54,31 @@ void grpc_call_observe_no_messages(struct grpc_call *call) {
 
 /* ---- what it is told ---- */
 
+void call_observe_made(struct grpc_call *call) {
+    const struct grpc_server *server = call->worker->server;
+    call->observer = server->observer;
+    if (server->observer)
+        call->observed = call->state + server->max_state_size;
+}
+
 void call_observe_start(struct grpc_call *call) {
-    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_server_observer *observer = call->observer;
     if (!observer)
         return;
     observing_start(&call->observing, observer->message_received || observer->message_sent);
-    memset(grpc_call_observer_state(call), 0, observer->call_state_size);
+    memset(call->observed, 0, observer->call_state_size);
     if (observer->call_started)
         observer->call_started(observer->user, call);
 }
 
 void call_enter(struct grpc_call *call, struct grpc_observer_scope *scope) {
-    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_server_observer *observer = call->observer;
     if (observer && observer->entered)
         observer->entered(observer->user, call, scope);
 }
 
 void call_leave(struct grpc_call *call, struct grpc_observer_scope *scope) {
-    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_server_observer *observer = call->observer;
     if (observer && observer->left)
         observer->left(observer->user, call, scope);
 }
@@ -91,7 +92,7 @@ void call_observe_received(struct grpc_call *call, const struct grpc_message *me
     }
     if (!observing_count(observing, &observing->received, size, message->bytes.len))
         return;
-    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_server_observer *observer = call->observer;
     const struct grpc_observed_message told =
         observing_message(&observing->received, size, message);
     if (observer->message_received)
@@ -102,7 +103,7 @@ void call_observe_sent(struct grpc_call *call, const struct grpc_message *messag
     struct observing *observing = &call->observing;
     if (!observing_count(observing, &observing->sent, size, message->bytes.len))
         return;
-    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_server_observer *observer = call->observer;
     const struct grpc_observed_message told = observing_message(&observing->sent, size, message);
     if (observer->message_sent)
         observer->message_sent(observer->user, call, &told);
@@ -128,7 +129,7 @@ void call_observe_sent_framed(struct grpc_call *call, struct bytes frames, size_
 }
 
 void call_observe_end(struct grpc_call *call, enum grpc_status status, struct bytes text) {
-    const struct grpc_server_observer *observer = observer_of(call);
+    const struct grpc_server_observer *observer = call->observer;
     if (!observer || !observer->call_ended)
         return;
     const struct grpc_call_end end = observing_end(&call->observing, status, text);

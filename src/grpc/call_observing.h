@@ -4,6 +4,9 @@
 
 /* What a server's call tells its observer; nothing where there is none. */
 
+/* It has just been allocated. */
+void call_observe_made(struct grpc_call *call);
+
 /* The header block is in. */
 void call_observe_start(struct grpc_call *call);
 

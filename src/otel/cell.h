@@ -32,17 +32,34 @@ static inline size_t cell_size(const struct tally_shape *shape) {
 /* The writer's. */
 __attribute__((noinline, cold)) void cell_copy(struct cell *cell, const struct tally_shape *shape);
 
+/* Around what a writer does to its words. */
+static inline void cell_begin(struct cell *cell) {
+    __atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_RELAXED);
+}
+
+static inline void cell_end(struct cell *cell, const struct tally_shape *shape) {
+    __atomic_store_n(&cell->sequence, cell->sequence + 1, __ATOMIC_RELEASE);
+    if (__builtin_expect(__atomic_load_n(&cell->is_copy_wanted, __ATOMIC_ACQUIRE), false))
+        cell_copy(cell, shape);
+}
+
 /* Returns the place of an exemplar, as tally_measure(). */
 static inline size_t cell_measure(struct cell *cell, const struct tally_shape *shape,
                                   struct measurement measurement) {
     if (is_sum(shape))
         return tally_measure(shape, cell->words, measurement);
-    uint32_t sequence = cell->sequence;
-    __atomic_store_n(&cell->sequence, sequence + 1, __ATOMIC_RELAXED);
+    cell_begin(cell);
     size_t place = tally_measure(shape, cell->words, measurement);
-    __atomic_store_n(&cell->sequence, sequence + 2, __ATOMIC_RELEASE);
-    if (__builtin_expect(__atomic_load_n(&cell->is_copy_wanted, __ATOMIC_ACQUIRE), false))
-        cell_copy(cell, shape);
+    cell_end(cell, shape);
+    return place;
+}
+
+/* The same of a histogram. */
+static inline size_t cell_record(struct cell *cell, const struct tally_shape *shape,
+                                 double number) {
+    cell_begin(cell);
+    size_t place = tally_record(shape, cell->words, number);
+    cell_end(cell, shape);
     return place;
 }
 

@@ -7,9 +7,11 @@
 
 #include <assert.h>
 
+#include "base/thread.h"
+
 const struct otel_context otel_context_none;
 
-static _Thread_local struct otel_attached *innermost;
+static THREAD_LOCAL struct otel_attached *innermost;
 
 void otel_context_attach(struct otel_attached *attached, const struct otel_context *context) {
     attached->context = context;

@@ -136,6 +136,7 @@ static int copy_bounds(struct otel_instrument *instrument,
     memcpy(instrument->bounds, bounds, n * sizeof(*bounds));
     instrument->shape.bounds = instrument->bounds;
     instrument->shape.n_bounds = n;
+    bucket_index_init(&instrument->shape.index, instrument->bounds, n);
     return 0;
 }
 

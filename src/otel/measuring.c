@@ -89,99 +89,177 @@ SELDOM static struct cell *make_cell(struct thread_cells *mine, struct otel_seri
     return cell;
 }
 
+/* NULL: it has not been made. */
+static inline struct cell *find_cell(const struct thread_cells *mine,
+                                     const struct otel_series *series) {
+    return series->number < mine->n ? mine->by_series[series->number] : NULL;
+}
+
 static struct cell *find_or_make_cell(struct thread_cells *mine, struct otel_series *series) {
     if (!mine)
         return NULL;
-    if (series->number < mine->n && mine->by_series[series->number])
-        return mine->by_series[series->number];
-    return make_cell(mine, series);
+    struct cell *cell = find_cell(mine, series);
+    return cell ? cell : make_cell(mine, series);
 }
 
 /* ---- measuring ---- */
 
-__attribute__((noinline)) static void offer_exemplar(struct thread_cells *mine, struct cell *cell,
-                                                     size_t place, double value,
+/*
+ * What nearly every measurement does is inline, and whatever else there may be to do is in
+ * functions that it ends with: so the functions that measure keep nothing over a call, and save no
+ * registers.
+ */
+static struct exemplar_slot *exemplars_of(struct thread_cells *mine, struct cell *cell) {
+    if (cell->exemplars)
+        return cell->exemplars;
+    size_t size = otel_series_n_places(cell->series) * sizeof(struct exemplar_slot);
+    struct exemplar_slot *slots = arena_alloc(&mine->memory, size);
+    if (!slots)
+        return NULL;
+    memset(slots, 0, size);
+    __atomic_store_n(&cell->exemplars, slots, __ATOMIC_RELEASE);
+    return slots;
+}
+
+/* `cell` is this thread's. */
+__attribute__((noinline)) static void offer_exemplar(struct cell *cell, size_t place, double value,
                                                      const struct otel_context *context) {
-    struct otel_series *series = cell->series;
-    if (!cell->exemplars) {
-        size_t size = otel_series_n_places(series) * sizeof(struct exemplar_slot);
-        struct exemplar_slot *slots = arena_alloc(&mine->memory, size);
-        if (!slots)
-            return;
-        memset(slots, 0, size);
-        __atomic_store_n(&cell->exemplars, slots, __ATOMIC_RELEASE);
-    }
+    struct measuring *measuring = cell->series->measuring;
+    struct thread_cells *mine = shards_mine(&measuring->shards);
+    struct exemplar_slot *slots = exemplars_of(mine, cell);
     uint32_t collection =
-        (uint32_t)atomic_load_explicit(&series->measuring->n_collections, memory_order_relaxed);
-    struct exemplar_slot *slot = &cell->exemplars[place];
-    if (!exemplar_is_chosen(slot, collection, &mine->random))
+        (uint32_t)atomic_load_explicit(&measuring->n_collections, memory_order_relaxed);
+    if (!slots || !exemplar_is_chosen(&slots[place], collection, &mine->random))
         return;
     const struct otel_exemplar exemplar = {value, clock_wall_ns(), context->span.trace_id,
                                            context->span.span_id};
-    exemplar_write(slot, &exemplar);
+    exemplar_write(&slots[place], &exemplar);
 }
 
-static bool is_in_sampled_span(const struct otel_context *context) {
+static inline bool is_in_sampled_span(const struct otel_context *context) {
     return otel_span_context_is_sampled(&context->span) &&
            otel_span_context_is_valid(&context->span);
 }
 
-static double value_of(const struct tally_shape *shape, struct measurement measurement) {
+/* Whether what is measured in this context is offered as an exemplar. */
+static inline bool makes_exemplars(const struct measuring *measuring,
+                                   const struct otel_context *context) {
+    if (measuring->exemplars == OTEL_EXEMPLARS_TRACE_BASED)
+        return is_in_sampled_span(context);
+    return measuring->exemplars == OTEL_EXEMPLARS_ON;
+}
+
+static inline double value_of(const struct tally_shape *shape, struct measurement measurement) {
     return shape->is_integer ? (double)measurement.integer : measurement.number;
 }
 
-SELDOM static void settle_measurement(struct otel_series *series, struct measurement measurement) {
+/* What has been measured may become an exemplar. */
+static inline void show(struct cell *cell, size_t place, struct measurement measurement,
+                        const struct otel_context *context) {
+    const struct otel_series *series = cell->series;
+    if (makes_exemplars(series->measuring, context))
+        offer_exemplar(cell, place, value_of(series->shape, measurement), context);
+}
+
+static void settle_measurement(struct otel_series *series, struct measurement measurement) {
     pthread_mutex_lock(series->lock);
     tally_measure(series->shape, series->settled, measurement);
     series->is_settled = true;
     pthread_mutex_unlock(series->lock);
 }
 
-/* `context` is NULL for the current one. */
-static inline void measure(struct otel_series *series, struct measurement measurement,
-                           const struct otel_context *context) {
-    struct measuring *measuring = series->measuring;
-    struct thread_cells *mine = shards_mine(&measuring->shards);
-    struct cell *cell = find_or_make_cell(mine, series);
-    if (!cell) {
+/* For the first time on this thread, or when there is no memory, or too many of them. */
+SELDOM static void measure_first(struct otel_series *series, struct measurement measurement,
+                                 const struct otel_context *context) {
+    struct cell *cell = find_or_make_cell(shards_mine(&series->measuring->shards), series);
+    if (cell)
+        show(cell, cell_measure(cell, series->shape, measurement), measurement, context);
+    else
         settle_measurement(series, measurement);
+}
+
+static inline struct cell *cell_at_hand(const struct otel_series *series) {
+    const struct thread_cells *mine = shards_at_hand(&series->measuring->shards);
+    return mine ? find_cell(mine, series) : NULL;
+}
+
+static inline void add(struct otel_series *series, struct measurement measurement) {
+    const struct otel_context *context = otel_context_current();
+    struct cell *cell = cell_at_hand(series);
+    if (__builtin_expect(!cell, false)) {
+        measure_first(series, measurement, context);
         return;
     }
-    size_t place = cell_measure(cell, series->shape, measurement);
-    if (measuring->exemplars == OTEL_EXEMPLARS_OFF)
-        return;
-    if (!context)
-        context = otel_context_current();
-    if (measuring->exemplars == OTEL_EXEMPLARS_ON || is_in_sampled_span(context))
-        offer_exemplar(mine, cell, place, value_of(series->shape, measurement), context);
+    tally_add(series->shape, cell->words, measurement);
+    show(cell, 0, measurement, context);
 }
 
 void otel_series_add(struct otel_series *series, int64_t value) {
     struct measurement measurement = {0};
     if (series && is_sum(series->shape) &&
         measurement_of_integer(series->shape, value, &measurement))
-        measure(series, measurement, NULL);
+        add(series, measurement);
 }
 
 void otel_series_add_number(struct otel_series *series, double value) {
     struct measurement measurement = {0};
     if (series && is_sum(series->shape) &&
         measurement_of_number(series->shape, value, &measurement))
-        measure(series, measurement, NULL);
+        add(series, measurement);
+}
+
+static inline bool is_recorded(const struct otel_series *series, double value) {
+    return series && series->shape->kind == OTEL_HISTOGRAM && isfinite(value);
+}
+
+/* What all series of a metering have alike on this thread. */
+struct recording {
+    const struct measuring *measuring;
+    const struct thread_cells *mine;
+    bool makes_exemplars;
+};
+
+static inline void record_one(struct recording *recording, struct otel_series *series, double value,
+                              const struct otel_context *context) {
+    if (series->measuring != recording->measuring)
+        *recording =
+            (struct recording){series->measuring, shards_at_hand(&series->measuring->shards),
+                               makes_exemplars(series->measuring, context)};
+    struct cell *cell = recording->mine ? find_cell(recording->mine, series) : NULL;
+    if (__builtin_expect(!cell, false)) {
+        measure_first(series, (struct measurement){.number = value}, context);
+        return;
+    }
+    size_t place = cell_record(cell, series->shape, value);
+    if (recording->makes_exemplars)
+        offer_exemplar(cell, place, value, context);
+}
+
+void otel_series_record_all(const struct otel_recorded *recorded, size_t n,
+                            const struct otel_context *context) {
+    struct recording recording = {0};
+    if (!context)
+        context = otel_context_current();
+    for (size_t i = 0; i < n; i++)
+        if (is_recorded(recorded[i].series, recorded[i].value))
+            record_one(&recording, recorded[i].series, recorded[i].value, context);
 }
 
 void otel_series_record(struct otel_series *series, double value,
                         const struct otel_context *context) {
-    struct measurement measurement = {0};
-    if (series && series->shape->kind == OTEL_HISTOGRAM &&
-        measurement_of_number(series->shape, value, &measurement))
-        measure(series, measurement, context);
+    const struct otel_recorded recorded = {series, value};
+    otel_series_record_all(&recorded, 1, context);
 }
 
 /* A clock that all threads have in common, and that nobody sets, says which value is the last. */
 static void set(struct otel_series *series, struct measurement measurement) {
+    const struct otel_context *context = otel_context_current();
+    struct cell *cell = cell_at_hand(series);
     measurement.time_ns = clock_monotonic_ns();
-    measure(series, measurement, NULL);
+    if (cell)
+        show(cell, cell_measure(cell, series->shape, measurement), measurement, context);
+    else
+        measure_first(series, measurement, context);
 }
 
 void otel_series_set(struct otel_series *series, int64_t value) {

@@ -72,6 +72,15 @@ void otel_series_add_number(struct otel_series *series, double value);
 void otel_series_record(struct otel_series *series, double value,
                         const struct otel_context *context);
 
+/* Records several values at once: what the series have alike is looked up once. */
+struct otel_recorded {
+    struct otel_series *series;
+    double value;
+};
+
+void otel_series_record_all(const struct otel_recorded *recorded, size_t n,
+                            const struct otel_context *context);
+
 /* Gauges: sets. */
 void otel_series_set(struct otel_series *series, int64_t value);
 void otel_series_set_number(struct otel_series *series, double value);

@@ -28,7 +28,7 @@ static int open_shard(struct shard *base) {
     struct recorder_shard *shard = CONTAINER_OF(base, struct recorder_shard, shard);
     pool_init(&shard->pool);
     buf_init(&shard->scratch, OTEL_MAX_THREAD_BYTES);
-    return random_bytes(shard->random.state, sizeof(shard->random.state));
+    return id_source_init(&shard->ids);
 }
 
 static void close_shard(struct shard *base) {

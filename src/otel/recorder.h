@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/buf.h"
-#include "base/random.h"
 #include "otel/encoder.h"
+#include "otel/id_source.h"
 #include "otel/pool.h"
 #include "otel/settings.h"
 #include "otel/shards.h"
@@ -60,7 +60,7 @@ enum {
 
 struct recorder_shard {
     struct shard shard;
-    struct random random;
+    struct id_source ids;
     struct pool pool;
     struct buf scratch;                     /* what an encoder is writing */
     _Atomic uint64_t counts[RECORD_COUNTS]; /* written by its thread only */

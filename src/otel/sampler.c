@@ -7,39 +7,21 @@
  */
 #include "otel/sampler.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "base/decimal.h"
 
-static uint64_t randomness(const struct otel_trace_id *id) {
-    uint64_t low;
-    memcpy(&low, id->bytes + 8, sizeof(low));
-    return be64toh(low) & (UINT64_MAX >> 8);
-}
-
-static bool is_in_ratio(double ratio, const struct otel_trace_id *id) {
-    uint64_t threshold = (uint64_t)((1.0 - ratio) * 0x1p56);
-    return randomness(id) >= threshold;
-}
-
 bool otel_sampler_is_sampled(const struct otel_sampler *sampler,
                              const struct otel_sampling *sampling) {
-    if (sampler->is_parent_based && otel_span_context_is_valid(&sampling->parent->span))
-        return otel_span_context_is_sampled(&sampling->parent->span);
-    switch (sampler->kind) {
-    case OTEL_ALWAYS_ON:
-        return true;
-    case OTEL_ALWAYS_OFF:
-        return false;
-    case OTEL_TRACE_ID_RATIO:
-        return is_in_ratio(sampler->ratio, &sampling->trace_id);
-    case OTEL_SAMPLED_BY:
-        return sampler->is_sampled(sampler->user, sampling);
-    }
-    return false;
+    const struct otel_span_context *parent = &sampling->parent->span;
+    uint64_t low;
+    memcpy(&low, sampling->trace_id.bytes + 8, sizeof(low));
+    enum otel_sampling_decision decision =
+        otel_sampler_decide(sampler, otel_span_context_is_valid(parent) ? parent : NULL, low);
+    return decision == OTEL_ASK ? sampler->is_sampled(sampler->user, sampling)
+                                : decision == OTEL_SAMPLE;
 }
 
 /* ---- description ---- */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include <endian.h>
+
 #include "otel/span.h"
 
 /*
@@ -26,6 +28,27 @@ struct otel_sampler {
     bool (*is_sampled)(void *user, const struct otel_sampling *sampling);
     void *user;
 };
+
+enum otel_sampling_decision {
+    OTEL_SAMPLE,
+    OTEL_DROP,
+    OTEL_ASK, /* the program's own function, which looks at the span's options */
+};
+
+/* What can be told at once. `parent`: NULL of a root. `low`: the trace id's last eight bytes. */
+static inline enum otel_sampling_decision
+otel_sampler_decide(const struct otel_sampler *sampler, const struct otel_span_context *parent,
+                    uint64_t low) {
+    if (sampler->is_parent_based && parent)
+        return otel_span_context_is_sampled(parent) ? OTEL_SAMPLE : OTEL_DROP;
+    if (sampler->kind == OTEL_SAMPLED_BY)
+        return OTEL_ASK;
+    if (sampler->kind != OTEL_TRACE_ID_RATIO)
+        return sampler->kind == OTEL_ALWAYS_ON ? OTEL_SAMPLE : OTEL_DROP;
+    int64_t randomness = (int64_t)(be64toh(low) & (UINT64_MAX >> 8));
+    int64_t threshold = (int64_t)((1.0 - sampler->ratio) * 0x1p56);
+    return randomness >= threshold ? OTEL_SAMPLE : OTEL_DROP;
+}
 
 bool otel_sampler_is_sampled(const struct otel_sampler *sampler,
                              const struct otel_sampling *sampling);

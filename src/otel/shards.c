@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "otel/limits.h"
 
-_Thread_local struct shards_slot shards_slots[SHARDS_SLOTS];
+THREAD_LOCAL struct shards_slot shards_slots[SHARDS_SLOTS];
 static _Thread_local unsigned next_slot;
 
 static pthread_mutex_t lives_lock = PTHREAD_MUTEX_INITIALIZER; /* before any shards' own lock */

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/list.h"
+#include "base/thread.h"
 
 /*
  * A part for each thread, so that what many threads do at once meets in no lock and on no cache
@@ -49,15 +50,21 @@ struct shards_slot {
     struct shard *shard;
 };
 
-extern _Thread_local struct shards_slot shards_slots[SHARDS_SLOTS];
+extern THREAD_LOCAL struct shards_slot shards_slots[SHARDS_SLOTS];
 
 /* shards_mine() for one that is not in the first place to look. */
 void *shards_find(struct shards *shards);
 
+/* This thread's, if it is in the first place to look; otherwise NULL. */
+static inline void *shards_at_hand(const struct shards *shards) {
+    const struct shards_slot *home = &shards_slots[shards->id % SHARDS_SLOTS];
+    return home->id == shards->id ? home->shard : NULL;
+}
+
 /* This thread's; NULL without memory or at OTEL_MAX_THREADS. */
 static inline void *shards_mine(struct shards *shards) {
-    const struct shards_slot *home = &shards_slots[shards->id % SHARDS_SLOTS];
-    return home->id == shards->id ? (void *)home->shard : shards_find(shards);
+    void *shard = shards_at_hand(shards);
+    return shard ? shard : shards_find(shards);
 }
 
 /* Calls `visit` for each. `is_left`: its thread has ended, and no more comes; then it is closed and

@@ -6,7 +6,8 @@
  * it.
  *
  * What this costs is counted in nanoseconds, so: a span that is not recorded takes a few random
- * bits and no memory, and the clock is read twice for one that is.
+ * bits and no memory, and the clock is read twice for one that is. Those that are dropped have ways
+ * of their own, which do nothing that only a record needs.
  */
 #include "otel/span.h"
 
@@ -77,33 +78,25 @@ struct ids {
     uint64_t trace[2], span;
 };
 
-static uint64_t random_not_zero(struct random *random) {
-    uint64_t x;
-    do
-        x = random_u64(random);
-    while (x == 0);
-    return x;
-}
-
 /* `parent`: NULL of a root. */
-static void make_ids(struct random *random, const struct otel_span_context *parent,
-                     struct ids *ids) {
-    ids->span = random_not_zero(random);
+static inline void make_ids(struct id_source *source, const struct otel_span_context *parent,
+                            struct ids *ids) {
+    ids->span = id_source_next(source);
     if (parent) {
         memcpy(&ids->trace[0], parent->trace_id.bytes, 8);
         memcpy(&ids->trace[1], parent->trace_id.bytes + 8, 8);
         return;
     }
-    ids->trace[0] = random_u64(random);
-    ids->trace[1] = random_not_zero(random);
+    ids->trace[0] = id_source_next(source);
+    ids->trace[1] = id_source_next(source);
 }
 
 /* A thread without a shard still hands out ids. */
 static void make_ids_without_shard(const struct otel_span_context *parent, struct ids *ids) {
-    struct random random;
-    if (random_bytes(random.state, sizeof(random.state)))
-        random_init(&random, clock_wall_ns() ^ (uintptr_t)&random);
-    make_ids(&random, parent, ids);
+    struct id_source source;
+    if (id_source_init(&source))
+        source = (struct id_source){clock_wall_ns(), (uintptr_t)&source};
+    make_ids(&source, parent, ids);
 }
 
 static void set_trace_id(struct otel_trace_id *id, const struct ids *ids) {
@@ -118,6 +111,15 @@ static void set_context(struct otel_span_context *context, const struct ids *ids
     context->flags = flags;
     context->is_remote = false;
     context->trace_state = trace_state;
+}
+
+/* NULL: a span with this parent is a root. */
+static inline const struct otel_span_context *valid(const struct otel_context *parent) {
+    return otel_span_context_is_valid(&parent->span) ? &parent->span : NULL;
+}
+
+static uint8_t flags_below(const struct otel_span_context *parent) {
+    return parent ? parent->flags & OTEL_FLAG_RANDOM : OTEL_FLAG_RANDOM;
 }
 
 static enum record_origin origin_of(const struct otel_span_context *parent) {
@@ -183,53 +185,151 @@ static struct span_record *span_record_new(struct otel_tracer *tracer,
     return span;
 }
 
-static bool is_sampled(const struct recorder *recorder, const struct otel_span_options *options,
-                       const struct otel_context *parent, const struct ids *ids) {
-    struct otel_sampling sampling = {.parent = parent, .options = options};
-    set_trace_id(&sampling.trace_id, ids);
+/* What is known of a span before it is decided whether it is recorded. */
+struct beginning {
+    struct recorder_shard *shard; /* NULL: this thread gets none */
+    const struct otel_context *parent;
+    const struct otel_span_context *of; /* the parent's; NULL: it is not valid, this is a root */
+    struct ids ids;
+};
+
+/* Last, for the parent may be what was in this very span. */
+static inline void set_span(struct otel_span *span, const struct beginning *beginning,
+                            uint8_t flags, struct span_record *record) {
+    const struct otel_span_context *of = beginning->of;
+    struct bytes trace_state = of ? of->trace_state : (struct bytes){0};
+    span->context.baggage = beginning->parent->baggage;
+    set_context(&span->context.span, &beginning->ids, flags, trace_state);
+    span->record = record;
+}
+
+static inline void start_dropped(struct recorder *recorder, const struct beginning *beginning,
+                                 struct otel_span *span) {
+    recorder_count(recorder, beginning->shard, COUNT_STARTED + origin_of(beginning->of));
+    set_span(span, beginning, flags_below(beginning->of), NULL);
+}
+
+static void start_sampled(struct otel_tracer *tracer, const struct otel_span_options *options,
+                          const struct beginning *beginning, struct otel_span *span) {
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct recorder_shard *shard = beginning->shard;
+    const struct otel_span_context *of = beginning->of;
+    uint8_t flags = flags_below(of) | OTEL_FLAG_SAMPLED;
+    struct span_record *recorded = span_record_new(tracer, shard);
+    recorder_count(recorder, shard, COUNT_STARTED + RECORD_ORIGINS + origin_of(of));
+    if (recorded) {
+        set_place(recorded, &beginning->ids, flags, of);
+        fill(recorded, options);
+    }
+    set_span(span, beginning, flags, recorded);
+    for (size_t i = 0; i < options->n_links; i++)
+        otel_span_link(span, &options->links[i]);
+}
+
+/* `parent`: NULL of a root. `low`: of the trace id. */
+static inline bool is_dropped(const struct recorder *recorder,
+                              const struct otel_span_context *parent, uint64_t low) {
+    return otel_sampler_decide(&recorder->sampler, parent, low) == OTEL_DROP;
+}
+
+static bool is_asked_for(const struct recorder *recorder, const struct otel_span_options *options,
+                         const struct beginning *beginning) {
+    struct otel_sampling sampling = {.parent = beginning->parent, .options = options};
+    set_trace_id(&sampling.trace_id, &beginning->ids);
     return otel_sampler_is_sampled(&recorder->sampler, &sampling);
 }
 
-static void start(struct otel_tracer *tracer, const struct otel_span_options *options,
-                  const struct otel_context *parent, struct otel_span *span) {
+/* Of a span that may be recorded. Not inline: those that are not need few registers. */
+__attribute__((noinline)) static void start_described(struct otel_tracer *tracer,
+                                                      const struct otel_span_options *options,
+                                                      const struct beginning *beginning,
+                                                      struct otel_span *span) {
     struct recorder *recorder = tracer->scoped.recorder;
-    struct recorder_shard *shard = recorder_mine(recorder);
-    const struct otel_span_context *of =
-        otel_span_context_is_valid(&parent->span) ? &parent->span : NULL;
-    struct ids ids;
-    if (shard)
-        make_ids(&shard->random, of, &ids);
+    struct otel_span_options described;
+    if (options->description) {
+        described = *options;
+        options->description->say(options->description, &described);
+        options = &described;
+    }
+    if (recorder->sampler.kind != OTEL_SAMPLED_BY || is_asked_for(recorder, options, beginning))
+        start_sampled(tracer, options, beginning, span);
     else
-        make_ids_without_shard(of, &ids);
-    uint8_t flags = of ? of->flags & OTEL_FLAG_RANDOM : OTEL_FLAG_RANDOM;
-    unsigned count = COUNT_STARTED + origin_of(of);
-    struct span_record *recorded = NULL;
-    if (is_sampled(recorder, options, parent, &ids)) {
-        flags |= OTEL_FLAG_SAMPLED;
-        count += RECORD_ORIGINS;
-        recorded = span_record_new(tracer, shard);
-    }
-    recorder_count(recorder, shard, count);
-    if (recorded) {
-        set_place(recorded, &ids, flags, of);
-        fill(recorded, options);
-    }
-    /* Last, for the parent may be what was in this very span. */
-    span->context.baggage = parent->baggage;
-    set_context(&span->context.span, &ids, flags, of ? of->trace_state : (struct bytes){0});
-    span->record = recorded;
+        start_dropped(recorder, beginning, span);
 }
 
-void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options *options,
-                     struct otel_span *span) {
-    const struct otel_context *parent = options->parent ? options->parent : otel_context_current();
-    if (!tracer) {
-        *span = (struct otel_span){.context = *parent};
+/* What the two ways below leave: a child that is sampled, and threads that have no shard yet, or
+ * get none. */
+__attribute__((noinline)) static void start_in_full(struct otel_tracer *tracer,
+                                                    const struct otel_span_options *options,
+                                                    const struct otel_context *parent,
+                                                    struct otel_span *span) {
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct beginning beginning = {recorder_mine(recorder), parent, valid(parent), {{0}, 0}};
+    if (beginning.shard)
+        make_ids(&beginning.shard->ids, beginning.of, &beginning.ids);
+    else
+        make_ids_without_shard(beginning.of, &beginning.ids);
+    if (is_dropped(recorder, beginning.of, beginning.ids.trace[1]))
+        start_dropped(recorder, &beginning, span);
+    else
+        start_described(tracer, options, &beginning, span);
+}
+
+/* Its trace id is known, so nothing has to be made up to decide that it is dropped. */
+static inline bool is_dropped_child(const struct recorder *recorder,
+                                    const struct otel_span_context *parent) {
+    uint64_t low;
+    memcpy(&low, parent->trace_id.bytes + 8, sizeof(low));
+    return is_dropped(recorder, parent, low);
+}
+
+/* Word by word, as the parent may be what was in this very span. */
+static inline void drop_child(struct recorder *recorder, struct recorder_shard *shard,
+                              const struct otel_context *parent, struct otel_span *span) {
+    struct otel_span_context *context = &span->context.span;
+    uint64_t id = id_source_next(&shard->ids);
+    recorder_count(recorder, shard, COUNT_STARTED + origin_of(&parent->span));
+    memcpy(context->trace_id.bytes, parent->span.trace_id.bytes, 8);
+    memcpy(context->trace_id.bytes + 8, parent->span.trace_id.bytes + 8, 8);
+    memcpy(context->span_id.bytes, &id, 8);
+    context->flags = flags_below(&parent->span);
+    context->is_remote = false;
+    context->trace_state.data = parent->span.trace_state.data;
+    context->trace_state.len = parent->span.trace_state.len;
+    span->context.baggage = parent->baggage;
+    span->record = NULL;
+}
+
+/* Not inline, so that a child saves no registers for it. */
+__attribute__((noinline)) static void start_root(struct otel_tracer *tracer,
+                                                 const struct otel_span_options *options,
+                                                 const struct otel_context *parent,
+                                                 struct recorder_shard *shard,
+                                                 struct otel_span *span) {
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct ids ids;
+    make_ids(&shard->ids, NULL, &ids);
+    const struct beginning beginning = {shard, parent, NULL, ids};
+    if (is_dropped(recorder, NULL, ids.trace[1])) {
+        start_dropped(recorder, &beginning, span);
         return;
     }
-    start(tracer, options, parent, span);
-    for (size_t i = 0; i < options->n_links; i++)
-        otel_span_link(span, &options->links[i]);
+    const struct beginning kept = beginning; /* so that the other one stays in registers */
+    start_described(tracer, options, &kept, span);
+}
+
+void otel_span_start_traced(struct otel_tracer *tracer, const struct otel_span_options *options,
+                            struct otel_span *span) {
+    const struct otel_context *parent = options->parent ? options->parent : otel_context_current();
+    struct recorder *recorder = tracer->scoped.recorder;
+    struct recorder_shard *shard = shards_at_hand(&recorder->shards);
+    const struct otel_span_context *of = valid(parent);
+    if (!shard || (of && !is_dropped_child(recorder, of)))
+        start_in_full(tracer, options, parent, span);
+    else if (of)
+        drop_child(recorder, shard, parent, span);
+    else
+        start_root(tracer, options, parent, shard, span);
 }
 
 /* ---- while it runs ---- */

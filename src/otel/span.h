@@ -41,6 +41,17 @@ struct otel_link_to {
     size_t n_attributes;
 };
 
+struct otel_span_options;
+
+/* For who would have to find out what nobody wants to know of a span that is not recorded: asked
+ * for the rest of the options where it is sampled, or a sampler looks at them. Lies in what `say`
+ * needs for that, and what it says stays there until the span has started. */
+struct otel_span_description {
+    void (*say)(struct otel_span_description *description, struct otel_span_options *options);
+};
+
+/* Its size counts: up to here gcc zeroes it in a few pieces, and what is larger by `rep stos`,
+ * which takes longer than all else at a start. */
 struct otel_span_options {
     struct bytes name;
     const struct otel_context *parent;       /* NULL: otel_context_current() */
@@ -51,6 +62,7 @@ struct otel_span_options {
     size_t n_prepared;
     const struct otel_link_to *links;
     size_t n_links;
+    struct otel_span_description *description; /* says the rest; NULL: all is said */
     enum otel_span_kind kind; /* 0: internal. Last, so that there is no gap: see span.c */
 };
 
@@ -60,23 +72,34 @@ struct otel_span {
     struct span_record *record;  /* NULL: not recorded */
 };
 
+/* Not to be called: the rest of otel_span_start(), otel_span_set() and otel_span_end(), which are
+ * tests where there is nothing to do. Never inline: whoever makes a span that is not recorded would
+ * save registers for them. */
+void otel_span_start_traced(struct otel_tracer *tracer, const struct otel_span_options *options,
+                            struct otel_span *span);
+__attribute__((noinline)) void otel_span_set_recorded(struct otel_span *span, struct bytes key,
+                                                      const struct otel_value *value);
+__attribute__((noinline)) void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns);
+
 /*
  * Starts `span`, whatever was in it. Sampled or not, its context is valid, and has the parent's
  * trace id if that is valid. With a NULL tracer the context is the parent's. Borrows the parent's
  * trace_state and baggage for as long as the span's context is used; everything else is copied.
  */
-void otel_span_start(struct otel_tracer *tracer, const struct otel_span_options *options,
-                     struct otel_span *span);
+static inline void otel_span_start(struct otel_tracer *tracer,
+                                   const struct otel_span_options *options,
+                                   struct otel_span *span) {
+    if (tracer) {
+        otel_span_start_traced(tracer, options, span);
+        return;
+    }
+    span->context = options->parent ? *options->parent : *otel_context_current();
+    span->record = NULL;
+}
 
 static inline bool otel_span_is_recorded(const struct otel_span *span) {
     return span->record != NULL;
 }
-
-/* Not to be called: the rest of otel_span_set() and otel_span_end(), which are tests where there is
- * nothing to do. */
-void otel_span_set_recorded(struct otel_span *span, struct bytes key,
-                            const struct otel_value *value);
-void otel_span_end_recorded(struct otel_span *span, uint64_t end_ns);
 
 /* Sets or replaces an attribute. */
 static inline void otel_span_set(struct otel_span *span, const char *key, struct otel_value value) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <math.h>
 
+#include "otel/bucket_index.h"
 #include "otel/metric.h"
 
 /*
@@ -24,6 +25,7 @@ struct tally_shape {
     bool is_integer;
     const double *bounds;
     size_t n_bounds;
+    struct bucket_index index; /* of the bounds */
 };
 
 /* One value, as it comes in. */
@@ -100,19 +102,24 @@ void tally_merge(const struct tally_shape *shape, uint64_t *into, const uint64_t
 /* Of a histogram. */
 uint64_t tally_count(const struct tally_shape *shape, const uint64_t *words);
 
-/* The bucket that the value belongs to: the first whose bound is not below it. No branch depends on
- * the value, and the last steps, which are most of them, do not wait for each other. */
-static inline size_t tally_bucket(const struct tally_shape *shape, double value) {
-    const double *base = shape->bounds;
-    size_t n = shape->n_bounds;
-    while (n > 16) {
-        size_t half = n / 2;
-        base += (base[half - 1] < value) * half;
-        n -= half;
-    }
-    size_t bucket = (size_t)(base - shape->bounds);
-    for (size_t i = 0; i < n; i++)
-        bucket += base[i] < value;
+/* A sum's. */
+static inline void tally_add(const struct tally_shape *shape, uint64_t *words,
+                             struct measurement measurement) {
+    if (shape->is_integer)
+        word_write(words, words[0] + (uint64_t)measurement.integer);
+    else
+        word_write_number(words, number_of_word(words[0]) + measurement.number);
+}
+
+/* A histogram's; finite. Returns its bucket. */
+static inline size_t tally_record(const struct tally_shape *shape, uint64_t *words, double number) {
+    size_t bucket = bucket_index_find(&shape->index, number);
+    word_write_number(&words[TALLY_SUM], number_of_word(words[TALLY_SUM]) + number);
+    if (number < number_of_word(words[TALLY_MIN]))
+        word_write_number(&words[TALLY_MIN], number);
+    if (number > number_of_word(words[TALLY_MAX]))
+        word_write_number(&words[TALLY_MAX], number);
+    word_write(&words[TALLY_COUNTS + bucket], words[TALLY_COUNTS + bucket] + 1);
     return bucket;
 }
 
@@ -120,29 +127,17 @@ static inline size_t tally_bucket(const struct tally_shape *shape, double value)
  * bucket, otherwise 0. */
 static inline size_t tally_measure(const struct tally_shape *shape, uint64_t *words,
                                    struct measurement measurement) {
-    double number = measurement.number;
-    size_t bucket;
     switch (shape->kind) {
     case OTEL_COUNTER:
     case OTEL_UP_DOWN_COUNTER:
-        if (shape->is_integer)
-            word_write(words, words[0] + (uint64_t)measurement.integer);
-        else
-            word_write_number(words, number_of_word(words[0]) + number);
+        tally_add(shape, words, measurement);
         return 0;
     case OTEL_GAUGE:
         word_write(&words[TALLY_GAUGE_TIME], measurement.time_ns);
         word_write(&words[TALLY_GAUGE_VALUE], (uint64_t)measurement.integer);
         return 0;
     case OTEL_HISTOGRAM:
-        bucket = tally_bucket(shape, number);
-        word_write_number(&words[TALLY_SUM], number_of_word(words[TALLY_SUM]) + number);
-        if (number < number_of_word(words[TALLY_MIN]))
-            word_write_number(&words[TALLY_MIN], number);
-        if (number > number_of_word(words[TALLY_MAX]))
-            word_write_number(&words[TALLY_MAX], number);
-        word_write(&words[TALLY_COUNTS + bucket], words[TALLY_COUNTS + bucket] + 1);
-        return bucket;
+        return tally_record(shape, words, measurement.number);
     }
     return 0;
 }

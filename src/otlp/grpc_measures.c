@@ -6,7 +6,7 @@
  *
  * Statuses are few and methods are the server's own, so a client cannot make series grow; the
  * methods of a channel are bounded by its observer. To extend: a line in the side's table, and
- * where its value comes from in value_of().
+ * where its value comes from in measured_method_ended().
  */
 #include "otlp/grpc_measures.h"
 
@@ -240,36 +240,35 @@ void measured_method_started(struct measured_method *method) {
 }
 
 /* Threads that bind at the same time are given the same series. Without memory it is tried anew
- * with the next call. */
-static struct otel_series *bound(struct measured_method *method, enum grpc_status status,
-                                 size_t i) {
-    _Atomic(struct otel_series *) *place = &method->series[status][i];
-    struct otel_series *series = atomic_load_explicit(place, memory_order_acquire);
-    if (series)
-        return series;
-    series = series_for(method, status, i);
-    atomic_store_explicit(place, series, memory_order_release);
+ * with the next call. Kept out of the way of those that are bound. */
+__attribute__((noinline, cold)) static struct otel_series *
+bind_series(struct measured_method *method, enum grpc_status status, size_t i) {
+    struct otel_series *series = series_for(method, status, i);
+    atomic_store_explicit(&method->series[status][i], series, memory_order_release);
     return series;
 }
 
-static double value_of(enum measured measured, const struct measured_end *end) {
-    switch (measured) {
-    case MEASURED_SENT:
-        return (double)end->sent_bytes;
-    case MEASURED_RECEIVED:
-        return (double)end->received_bytes;
-    default:
-        return end->seconds;
-    }
+static inline struct otel_series *bound(struct measured_method *method, enum grpc_status status,
+                                        size_t i) {
+    struct otel_series *series =
+        atomic_load_explicit(&method->series[status][i], memory_order_acquire);
+    return series ? series : bind_series(method, status, i);
 }
 
 void measured_method_ended(struct measured_method *method, const struct measured_end *end) {
     const struct measures_side *side = method->measures->side;
+    const struct measures_histogram *histograms = side->histograms;
+    const size_t n = side->n_histograms;
     if (!method->measures->meter || (unsigned)end->status >= GRPC_N_STATUS)
         return;
-    for (size_t i = 0; i < side->n_histograms; i++)
-        otel_series_record(bound(method, end->status, i),
-                           value_of(side->histograms[i].measured, end), end->context);
+    const double values[] = {[MEASURED_DURATION] = end->seconds,
+                             [MEASURED_SENT] = (double)(int64_t)end->sent_bytes,
+                             [MEASURED_RECEIVED] = (double)(int64_t)end->received_bytes};
+    struct otel_recorded recorded[MEASURES_MAX_HISTOGRAMS];
+    for (size_t i = 0; i < n; i++)
+        recorded[i] =
+            (struct otel_recorded){bound(method, end->status, i), values[histograms[i].measured]};
+    otel_series_record_all(recorded, n, end->context);
 }
 
 /* ---- what belongs to no call ---- */

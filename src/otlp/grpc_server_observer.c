@@ -82,8 +82,11 @@ static struct bytes get_field(void *user, const char *name) {
 
 /* ---- calls ---- */
 
-/* What a span starts with. Not zeroed as a whole. */
+/* What a span starts with, if it is sampled. Not zeroed as a whole. */
 struct description {
+    struct otel_span_description base;
+    struct otlp_grpc_server *server;
+    struct grpc_call *call;
     struct otel_attribute_list attributes;
     const struct otel_prepared *prepared[2];
     size_t n_prepared;
@@ -125,8 +128,8 @@ prepared_ends(struct otel_tracer *tracer, const struct grpc_call *call, struct b
     return bytes_equal_short(known, authority) ? connection->prepared : NULL;
 }
 
-static void describe(struct otel_tracer *tracer, const struct grpc_call *call,
-                     struct description *description) {
+static void describe_call(struct otel_tracer *tracer, const struct grpc_call *call,
+                          struct description *description) {
     const struct measured_method *method = observed(call)->method;
     struct otel_attribute_list *attributes = &description->attributes;
     struct bytes authority = grpc_call_header(call, ":authority");
@@ -147,7 +150,21 @@ static void describe(struct otel_tracer *tracer, const struct grpc_call *call,
         describe_ends(call, authority, attributes);
 }
 
-static void start_span(struct otlp_grpc_server *server, const struct grpc_call *call) {
+static void describe(struct otel_span_description *base, struct otel_span_options *options) {
+    struct description *description = CONTAINER_OF(base, struct description, base);
+    struct otlp_grpc_server *server = description->server;
+    struct observed_call *state = observed(description->call);
+    describe_call(server->options.tracer, description->call, description);
+    state->start_wall_ns = wall_clock_of(&server->clock, state->start_ns);
+    options->name = bytes_str(state->method->name ? state->method->name : "grpc");
+    options->start_ns = state->start_wall_ns;
+    options->attributes = description->attributes.all;
+    options->n_attributes = description->attributes.n;
+    options->prepared = description->prepared;
+    options->n_prepared = description->n_prepared;
+}
+
+static void start_span(struct otlp_grpc_server *server, struct grpc_call *call) {
     struct observed_call *state = observed(call);
     struct request_fields fields;
     fields.call = call;
@@ -155,18 +172,12 @@ static void start_span(struct otlp_grpc_server *server, const struct grpc_call *
     const struct otel_carrier carrier = {.user = &fields, .get = get_field};
     struct otel_context caller;
     struct description description;
+    description.base.say = describe;
+    description.server = server;
+    description.call = call;
     otel_propagation_extract(&server->options.propagators, &carrier, &caller, NULL);
-    describe(server->options.tracer, call, &description);
     const struct otel_span_options options = {
-        .name = bytes_str(state->method->name ? state->method->name : "grpc"),
-        .kind = OTEL_KIND_SERVER,
-        .parent = &caller,
-        .start_ns = state->start_wall_ns,
-        .attributes = description.attributes.all,
-        .n_attributes = description.attributes.n,
-        .prepared = description.prepared,
-        .n_prepared = description.n_prepared,
-    };
+        .parent = &caller, .description = &description.base, .kind = OTEL_KIND_SERVER};
     otel_span_start(server->options.tracer, &options, &state->span);
     if (fields.is_joined)
         state->span.context.span.trace_state = (struct bytes){0};
@@ -177,7 +188,6 @@ static void on_call_started(void *user, struct grpc_call *call) {
     struct observed_call *state = observed(call);
     state->method = grpc_call_observer_method(call);
     state->start_ns = grpc_call_now_ns(call);
-    state->start_wall_ns = wall_clock_of(&server->clock, state->start_ns);
     state->n_events_left = server->options.max_events;
     measured_method_started(state->method);
     start_span(server, call);

@@ -86,11 +86,9 @@ static void say_error(struct otel_span *span, const char *status, struct bytes t
 
 static void end_span(struct observed_call *call, const struct grpc_call_end *end, uint64_t now_ns) {
     const char *status = grpc_status_name(end->status);
-    if (otel_span_is_recorded(&call->span)) {
-        otel_span_set(&call->span, "rpc.status_code", otel_str(status));
-        if (call->method->measures->side->is_error(end->status))
-            say_error(&call->span, status, end->text);
-    }
+    otel_span_set(&call->span, "rpc.status_code", otel_str(status));
+    if (call->method->measures->side->is_error(end->status))
+        say_error(&call->span, status, end->text);
     otel_span_end(&call->span, observed_call_wall(call, now_ns));
 }
 
@@ -102,10 +100,11 @@ void observed_call_end(struct observed_call *call, const struct grpc_call_end *e
                        uint64_t now_ns) {
     if (now_ns <= call->start_ns)
         now_ns = clock_monotonic_ns();
-    end_span(call, end, now_ns);
+    if (otel_span_is_recorded(&call->span))
+        end_span(call, end, now_ns);
     const struct measured_end measured = {
         .status = end->status,
-        .seconds = (double)(now_ns - call->start_ns) / (double)NS_PER_S,
+        .seconds = (double)(int64_t)(now_ns - call->start_ns) / (double)NS_PER_S,
         .sent_bytes = end->sent->wire_bytes,
         .received_bytes = end->received->wire_bytes,
         .context = &call->span.context,

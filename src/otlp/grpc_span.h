@@ -24,8 +24,8 @@ uint64_t wall_clock_of(struct wall_clock *clock, uint64_t monotonic_ns);
 struct observed_call {
     struct otel_span span;
     struct measured_method *method;
-    uint64_t start_ns; /* monotonic */
-    uint64_t start_wall_ns;
+    uint64_t start_ns;      /* monotonic */
+    uint64_t start_wall_ns; /* of a span that is recorded */
     size_t n_events_left;
 };
 
@@ -38,7 +38,7 @@ void span_attributes_add_peer(struct otel_attribute_list *attributes, const char
 bool observed_call_message(struct observed_call *call, const char *name,
                            const struct grpc_observed_message *message, uint64_t now_ns);
 
-/* The wall clock's time, never before the call's start. */
+/* The wall clock's time, never before the call's start. Of a span that is recorded. */
 uint64_t observed_call_wall(const struct observed_call *call, uint64_t now_ns);
 
 /* Ends the span and measures. */

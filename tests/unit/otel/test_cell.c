@@ -13,7 +13,7 @@ enum {
 };
 
 static const double bounds[] = {1, 2, 3, 4, 5, 6, 7};
-static const struct tally_shape histogram = {
+static struct tally_shape histogram = {
     .kind = OTEL_HISTOGRAM, .bounds = bounds, .n_bounds = ARRAY_LEN(bounds)};
 static const struct tally_shape gauge = {.kind = OTEL_GAUGE, .is_integer = true};
 
@@ -100,11 +100,17 @@ static void test_a_cell_that_is_written_without_pause_is_read_whole(void **state
     read_while_hammered(&gauge);
 }
 
+static int set_up(void **state) {
+    (void)state;
+    bucket_index_init(&histogram.index, bounds, ARRAY_LEN(bounds));
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_measured_is_read),
         cmocka_unit_test(test_a_wish_for_a_copy_is_fulfilled_by_the_next_measurement),
         cmocka_unit_test(test_a_cell_that_is_written_without_pause_is_read_whole),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }

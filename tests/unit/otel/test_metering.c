@@ -180,6 +180,57 @@ static void test_a_histogram_has_its_own_bounds_if_they_are_valid(void **state) 
     }
 }
 
+/* ---- several at once ---- */
+
+static uint64_t count_now(struct metered *metered, const char *name) {
+    const struct otel_metric *metric = metric_named(collect(metered), name);
+    uint64_t count = metric ? metric->points->histogram.count : 0;
+    end(metered);
+    return count;
+}
+
+static void test_values_recorded_at_once_count_each_in_its_series(void **state) {
+    struct metered *metered = *state;
+    const struct otel_recorded recorded[] = {
+        {series_of(instrument_of(metered, "a", OTEL_HISTOGRAM, false)), 1},
+        {series_of(instrument_of(metered, "b", OTEL_HISTOGRAM, false)), 20},
+    };
+    for (int i = 0; i < 3; i++)
+        otel_series_record_all(recorded, ARRAY_LEN(recorded), NULL);
+    otel_series_record_all(NULL, 0, NULL);
+    const struct otel_metrics *metrics = collect(metered);
+    assert_int_equal(only_point(metrics, "a")->histogram.count, 3);
+    assert_int_equal(only_point(metrics, "a")->histogram.counts[1], 3);
+    assert_true(only_point(metrics, "b")->histogram.sum == 60);
+    end(metered);
+}
+
+static void test_of_values_recorded_at_once_those_that_do_not_fit_are_ignored(void **state) {
+    struct metered *metered = *state;
+    struct otel_series *histogram = series_of(instrument_of(metered, "h", OTEL_HISTOGRAM, false));
+    struct otel_series *counter = series_of(instrument_of(metered, "n", OTEL_COUNTER, false));
+    const struct otel_recorded recorded[] = {
+        {NULL, 1}, {histogram, NAN}, {counter, 1}, {histogram, INFINITY}, {histogram, 2},
+    };
+    otel_series_record_all(recorded, ARRAY_LEN(recorded), NULL);
+    assert_int_equal(count_now(metered, "h"), 1);
+    assert_null(metric_named(collect(metered), "n"));
+    end(metered);
+}
+
+static void test_values_recorded_at_once_may_be_of_several_meterings(void **state) {
+    struct metered *metered = *state, other;
+    metered_open(&other, OTEL_EXEMPLARS_OFF);
+    struct otel_series *here = series_of(instrument_of(metered, "h", OTEL_HISTOGRAM, false));
+    struct otel_series *there = series_of(instrument_of(&other, "h", OTEL_HISTOGRAM, false));
+    const struct otel_recorded recorded[] = {{here, 1}, {there, 1}, {here, 1}};
+    for (int i = 0; i < 2; i++)
+        otel_series_record_all(recorded, ARRAY_LEN(recorded), NULL);
+    assert_int_equal(count_now(metered, "h"), 4);
+    assert_int_equal(count_now(&other, "h"), 2);
+    otel_metering_free(other.metering);
+}
+
 /* ---- order and identity ---- */
 
 static void test_meters_of_one_scope_are_one(void **state) {
@@ -306,11 +357,13 @@ static void test_instruments_and_meters_are_bounded(void **state) {
 
 /* ---- memory ---- */
 
-static void measure_all(struct otel_series *series[4]) {
+static void measure_all(struct otel_series *series[5]) {
+    const struct otel_recorded recorded = {series[4], 7};
     otel_series_add(series[0], 1);
     otel_series_add_number(series[1], 0.5);
     otel_series_record(series[2], 7, NULL);
     otel_series_set(series[3], 7);
+    otel_series_record_all(&recorded, 1, NULL);
 }
 
 static void test_once_warm_nothing_is_allocated(void **state) {
@@ -320,6 +373,7 @@ static void test_once_warm_nothing_is_allocated(void **state) {
         series_of(instrument_of(metered, "b", OTEL_UP_DOWN_COUNTER, false)),
         series_of(instrument_of(metered, "c", OTEL_HISTOGRAM, false)),
         series_of(instrument_of(metered, "d", OTEL_GAUGE, true)),
+        series_of(instrument_of(metered, "e", OTEL_HISTOGRAM, false)),
     };
     measure_all(series);
     collect(metered);
@@ -341,9 +395,10 @@ static void test_a_failing_allocation_loses_no_measurement(void **state) {
         series_of(instrument_of(metered, "b", OTEL_UP_DOWN_COUNTER, false)),
         series_of(instrument_of(metered, "c", OTEL_HISTOGRAM, false)),
         series_of(instrument_of(metered, "d", OTEL_GAUGE, true)),
+        series_of(instrument_of(metered, "e", OTEL_HISTOGRAM, false)),
     };
     int n = 0;
-    for (size_t failing = 1; failing < 10; failing++, n++) {
+    for (size_t failing = 1; failing < 12; failing++, n++) {
         fail_alloc_at(failing);
         measure_all(series);
         fail_alloc_off();
@@ -353,6 +408,7 @@ static void test_a_failing_allocation_loses_no_measurement(void **state) {
     assert_true(only_point(metrics, "b")->number == n / 2.0);
     assert_int_equal(only_point(metrics, "c")->histogram.count, n);
     assert_int_equal(only_point(metrics, "d")->integer, 7);
+    assert_int_equal(only_point(metrics, "e")->histogram.count, n);
     end(metered);
 }
 
@@ -421,6 +477,9 @@ int main(void) {
         ON_METERED(test_a_gauge_has_the_last_value),
         ON_METERED(test_a_histogram_counts_in_the_specifications_buckets),
         ON_METERED(test_a_histogram_has_its_own_bounds_if_they_are_valid),
+        ON_METERED(test_values_recorded_at_once_count_each_in_its_series),
+        ON_METERED(test_of_values_recorded_at_once_those_that_do_not_fit_are_ignored),
+        ON_METERED(test_values_recorded_at_once_may_be_of_several_meterings),
         ON_METERED(test_meters_of_one_scope_are_one),
         ON_METERED(test_a_scope_may_be_empty),
         ON_METERED(test_meters_have_names_of_their_own),

@@ -226,6 +226,28 @@ static void test_a_histogram_has_one_for_each_bucket(void **state) {
     end(*state);
 }
 
+static void test_values_recorded_at_once_have_one_each(void **state) {
+    const struct otel_context context = span_of(1, OTEL_FLAG_SAMPLED), unsampled = span_of(1, 0);
+    const struct otel_recorded recorded[] = {
+        {series_of(instrument_of(*state, "a", OTEL_HISTOGRAM, false)), 1},
+        {series_of(instrument_of(*state, "b", OTEL_HISTOGRAM, false)), 2},
+    };
+    struct otel_attached attached;
+    otel_series_record_all(recorded, 2, NULL);
+    otel_series_record_all(recorded, 2, &unsampled);
+    assert_int_equal(n_exemplars_of(*state, "a"), 0);
+    otel_series_record_all(recorded, 1, &context);
+    otel_context_attach(&attached, &context);
+    otel_series_record_all(recorded + 1, 1, NULL);
+    otel_context_detach(&attached);
+    const struct otel_metrics *metrics = collect(*state);
+    assert_int_equal(only_point(metrics, "a")->n_exemplars, 1);
+    assert_int_equal(only_point(metrics, "b")->n_exemplars, 1);
+    assert_true(only_point(metrics, "b")->exemplars->value == 2);
+    assert_memory_equal(&only_point(metrics, "b")->exemplars->span_id, &context.span.span_id, 8);
+    end(*state);
+}
+
 static void test_other_series_have_one_of_the_current_context(void **state) {
     struct metered *metered = *state;
     struct otel_series *counter = series_of(instrument_of(metered, "n", OTEL_COUNTER, true));
@@ -296,6 +318,7 @@ int main(void) {
         ON_METERED(test_a_sum_of_numbers_never_falls),
         cmocka_unit_test(test_the_filter_says_what_may_become_an_exemplar),
         ON_EXEMPLARS(test_a_histogram_has_one_for_each_bucket),
+        ON_EXEMPLARS(test_values_recorded_at_once_have_one_each),
         ON_EXEMPLARS(test_other_series_have_one_of_the_current_context),
         ON_EXEMPLARS(test_an_exemplar_outlives_its_thread_until_a_newer_one),
         ON_EXEMPLARS(test_a_failing_allocation_costs_an_exemplar_and_no_measurement),

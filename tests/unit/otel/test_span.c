@@ -109,6 +109,83 @@ static void test_without_a_tracer_the_context_is_the_parents(void **state) {
     otel_span_end(&span, 0);
 }
 
+/* ---- what is said when it is asked for ---- */
+
+struct said {
+    struct otel_span_description base;
+    struct otel_attribute attribute;
+    int n_times;
+};
+
+static void say(struct otel_span_description *base, struct otel_span_options *options) {
+    struct said *said = CONTAINER_OF(base, struct said, base);
+    said->attribute = otel_attribute("a", otel_integer(7));
+    said->n_times++;
+    options->name = bytes_str("said");
+    options->attributes = &said->attribute;
+    options->n_attributes = 1;
+}
+
+static void start_said(struct fixture *fixture, struct said *said, struct otel_span *span) {
+    const struct otel_span_options options = {.description = &said->base, .kind = OTEL_KIND_SERVER};
+    *said = (struct said){.base = {say}};
+    otel_span_start(fixture->tracer, &options, span);
+}
+
+static void test_a_description_is_asked_for_once_by_a_span_that_is_sampled(void **state) {
+    struct said said;
+    struct otel_span span;
+    start_said(*state, &said, &span);
+    otel_span_end(&span, 0);
+    assert_int_equal(said.n_times, 1);
+    const struct otel_span_data *data = fixture_span(*state);
+    assert_true(bytes_equal_str(data->name, "said"));
+    assert_int_equal(data->kind, OTEL_KIND_SERVER);
+    assert_int_equal(data->attributes.n, 1);
+}
+
+static void test_a_description_is_not_asked_for_by_a_span_that_is_not_sampled(void **state) {
+    struct fixture fixture;
+    struct said said;
+    struct otel_span span;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.settings.sampler.kind = OTEL_ALWAYS_OFF;
+    fixture_open(&fixture);
+    start_said(&fixture, &said, &span);
+    assert_int_equal(said.n_times, 0);
+    assert_true(otel_span_context_is_valid(&span.context.span));
+    fixture_close(&fixture);
+}
+
+static bool wants_seven(void *user, const struct otel_sampling *sampling) {
+    size_t *n_asked = user;
+    const struct otel_span_options *options = sampling->options;
+    ++*n_asked;
+    return options->n_attributes == 1 && options->attributes->value.integer == 7;
+}
+
+static void test_a_sampler_of_the_programs_own_sees_what_is_said(void **state) {
+    struct fixture fixture;
+    struct said said;
+    struct otel_span sampled, dropped;
+    size_t n_asked = 0;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.settings.sampler =
+        (struct otel_sampler){.kind = OTEL_SAMPLED_BY, .is_sampled = wants_seven, .user = &n_asked};
+    fixture_open(&fixture);
+    start_said(&fixture, &said, &sampled);
+    fixture_start(&fixture, &dropped, NULL);
+    assert_int_equal(said.n_times, 1);
+    assert_int_equal(n_asked, 2);
+    assert_true(otel_span_is_recorded(&sampled));
+    assert_false(otel_span_is_recorded(&dropped));
+    assert_int_equal(dropped.context.span.flags, OTEL_FLAG_RANDOM);
+    otel_span_end(&sampled, 0);
+    fixture_close(&fixture);
+}
+
 /* ---- what is recorded ---- */
 
 static void test_all_that_was_said_is_in_the_data(void **state) {
@@ -398,6 +475,9 @@ int main(void) {
         ON_SDK(test_a_span_may_become_its_own_parent),
         ON_SDK(test_a_span_not_sampled_has_ids_and_takes_nothing),
         cmocka_unit_test(test_without_a_tracer_the_context_is_the_parents),
+        ON_SDK(test_a_description_is_asked_for_once_by_a_span_that_is_sampled),
+        cmocka_unit_test(test_a_description_is_not_asked_for_by_a_span_that_is_not_sampled),
+        cmocka_unit_test(test_a_sampler_of_the_programs_own_sees_what_is_said),
         ON_SDK(test_all_that_was_said_is_in_the_data),
         ON_SDK(test_times_are_the_clocks_where_none_are_given),
         ON_SDK(test_a_span_started_in_the_future_does_not_end_before_that),
