@@ -248,6 +248,49 @@ static void test_a_sampler_of_the_programs_own_sees_what_is_said(void **state) {
     fixture_close(&fixture);
 }
 
+enum {
+    MANY_SDKS = 10, /* more than a thread remembers its shards of */
+};
+
+struct distracted {
+    struct fixture own, others[MANY_SDKS];
+    bool is_sampled;
+};
+
+/* Uses so many other SDKs that this thread loses its shard of the one that asks. */
+static bool uses_others(void *user, const struct otel_sampling *sampling) {
+    struct distracted *distracted = user;
+    (void)sampling;
+    for (size_t i = 0; i < MANY_SDKS; i++)
+        fixture_spans(&distracted->others[i], 1);
+    fixture_turn(&distracted->own);
+    return distracted->is_sampled;
+}
+
+static void test_a_sampler_of_the_programs_own_may_use_any_number_of_sdks(void **state) {
+    static struct distracted distracted;
+    struct otel_span span;
+    (void)state;
+    fixture_init(&distracted.own);
+    distracted.own.settings.sampler = (struct otel_sampler){
+        .kind = OTEL_SAMPLED_BY, .is_sampled = uses_others, .user = &distracted};
+    fixture_open(&distracted.own);
+    for (size_t i = 0; i < MANY_SDKS; i++) {
+        fixture_init(&distracted.others[i]);
+        fixture_open(&distracted.others[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        distracted.is_sampled = i;
+        fixture_start(&distracted.own, &span, NULL);
+        assert_int_equal(otel_span_is_recorded(&span), i);
+        otel_span_end(&span, 0);
+    }
+    fixture_span(&distracted.own);
+    for (size_t i = 0; i < MANY_SDKS; i++)
+        fixture_close(&distracted.others[i]);
+    fixture_close(&distracted.own);
+}
+
 /* ---- what is recorded ---- */
 
 static void test_all_that_was_said_is_in_the_data(void **state) {
@@ -543,6 +586,7 @@ int main(void) {
         ON_SDK(test_a_description_is_asked_for_once_by_a_span_that_is_sampled),
         cmocka_unit_test(test_a_description_is_not_asked_for_by_a_span_that_is_not_sampled),
         cmocka_unit_test(test_a_sampler_of_the_programs_own_sees_what_is_said),
+        cmocka_unit_test(test_a_sampler_of_the_programs_own_may_use_any_number_of_sdks),
         ON_SDK(test_all_that_was_said_is_in_the_data),
         ON_SDK(test_times_are_the_clocks_where_none_are_given),
         ON_SDK(test_a_span_started_in_the_future_does_not_end_before_that),
