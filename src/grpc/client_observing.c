@@ -99,23 +99,12 @@ void client_observe_sent(struct grpc_client_call *call, const struct grpc_messag
         observer->message_sent(observer->user, call, &told);
 }
 
-/* The messages are whole, so the framing keeps nothing. */
-static void observe_each_sent(struct grpc_client_call *call, struct bytes frames) {
-    struct grpc_framing framing;
-    struct grpc_message message;
-    grpc_framing_init(&framing);
-    while (grpc_framing_next(&framing, &frames, &message) == 0)
-        client_observe_sent(call, &message, message.bytes.len);
-    grpc_framing_fini(&framing);
-}
-
 void client_observe_sent_framed(struct grpc_client_call *call, struct bytes frames, size_t n) {
-    if (!call->observing.is_on)
+    struct grpc_message message;
+    if (observing_count_framed(&call->observing, n, frames.len))
         return;
-    if (call->observing.tells_messages)
-        observe_each_sent(call, frames);
-    else
-        observing_count_framed(&call->observing.sent, n, frames.len);
+    while (observing_next_framed(&frames, &message))
+        client_observe_sent(call, &message, message.bytes.len);
 }
 
 void client_observe_end(struct grpc_client_call *call) {

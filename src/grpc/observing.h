@@ -29,12 +29,29 @@ static inline bool observing_count(struct observing *observing, struct grpc_coun
     return observing->tells_messages;
 }
 
-/* The same for `n` that lie behind each other, none of them compressed. */
-static inline void observing_count_framed(struct grpc_counts *counts, size_t n, size_t used) {
+/* Counts `n` messages that go out behind each other, whole and none of them compressed. False: each
+ * is to be told, and is counted then. */
+static inline bool observing_count_framed(struct observing *observing, size_t n, size_t used) {
+    struct grpc_counts *sent = &observing->sent;
     size_t size = used - n * GRPC_PREFIX_SIZE;
-    counts->n += n;
-    counts->bytes += size;
-    counts->wire_bytes += size;
+    if (!observing->is_on)
+        return true;
+    if (observing->tells_messages)
+        return false;
+    sent->n += n;
+    sent->bytes += size;
+    sent->wire_bytes += size;
+    return true;
+}
+
+/* Takes one of these off `frames`; false: none is left. It is whole, so the framing keeps nothing.
+ */
+static inline bool observing_next_framed(struct bytes *frames, struct grpc_message *message) {
+    struct grpc_framing framing;
+    grpc_framing_init(&framing);
+    bool is_one = grpc_framing_next(&framing, frames, message) == 0;
+    grpc_framing_fini(&framing);
+    return is_one;
 }
 
 /* The message that was counted last. */

@@ -24,9 +24,11 @@ static int64_t word_of(double number) {
     return word;
 }
 
-/* Cell 1 has the least positive bound. Whether the greatest one has a cell, too. */
+/* Cell 1 has the least positive bound; cell 0, where its word begins as that of zero does: zero has
+ * two words, which must not be in two cells. Whether the greatest bound has a cell, too. */
 static bool lay_out(struct bucket_index *index, double least, double greatest) {
-    index->lowest = (word_of(least) >> index->shift) - 1;
+    int64_t first = word_of(least) >> index->shift;
+    index->lowest = first > 0 ? first - 1 : 0;
     index->last = (word_of(greatest) >> index->shift) - index->lowest;
     return index->last < BUCKET_INDEX_CELLS;
 }

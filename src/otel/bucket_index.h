@@ -11,7 +11,7 @@
  * with what they measure, so in most histograms no cell has more than one, and one comparison finds
  * the bucket. No branch depends on the value.
  *
- * Cell 0 has what is below the least positive bound: zero, negative bounds and values.
+ * Cell 0 has what is below the least positive bound, zero and all that is negative among it.
  */
 enum {
     BUCKET_INDEX_CELLS = 256, /* 32 powers of two in eighths */

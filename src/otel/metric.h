@@ -65,14 +65,13 @@ struct otel_series *otel_series_of(struct otel_instrument *instrument,
 void otel_series_add(struct otel_series *series, int64_t value);
 void otel_series_add_number(struct otel_series *series, double value);
 
-/*
- * Histograms: records. The sampled span of `context` (NULL:
- * otel_context_current()) becomes the exemplar of the value's bucket.
- */
+/* Histograms: records. The sampled span of `context` (NULL: otel_context_current()) may become the
+ * exemplar of the value's bucket. */
 void otel_series_record(struct otel_series *series, double value,
                         const struct otel_context *context);
 
-/* Records several values at once: what the series have alike is looked up once. */
+/* Several values at once, of whatever series, in one context: what the series have alike is looked
+ * up once. */
 struct otel_recorded {
     struct otel_series *series;
     double value;

@@ -50,6 +50,7 @@ otel_sampler_decide(const struct otel_sampler *sampler, const struct otel_span_c
     return randomness >= threshold ? OTEL_SAMPLE : OTEL_DROP;
 }
 
+/* The same to its end: asks the program's own function where that is to be asked. */
 bool otel_sampler_is_sampled(const struct otel_sampler *sampler,
                              const struct otel_sampling *sampling);
 

@@ -239,10 +239,20 @@ static bool is_asked_for(const struct recorder *recorder, const struct otel_span
     return otel_sampler_is_sampled(&recorder->sampler, &sampling);
 }
 
+/* Whoever is asked may use other SDKs, so many that this thread loses its shard (shards.c). */
+static bool is_wanted(struct recorder *recorder, const struct otel_span_options *options,
+                      struct beginning *beginning) {
+    if (recorder->sampler.kind != OTEL_SAMPLED_BY)
+        return true;
+    bool is_sampled = is_asked_for(recorder, options, beginning);
+    beginning->shard = recorder_mine(recorder);
+    return is_sampled;
+}
+
 /* Of a span that may be recorded. Not inline: those that are not need few registers. */
 __attribute__((noinline)) static void start_described(struct otel_tracer *tracer,
                                                       const struct otel_span_options *options,
-                                                      const struct beginning *beginning,
+                                                      struct beginning *beginning,
                                                       struct otel_span *span) {
     struct recorder *recorder = tracer->scoped.recorder;
     struct otel_span_options described;
@@ -250,8 +260,9 @@ __attribute__((noinline)) static void start_described(struct otel_tracer *tracer
         described = *options;
         options->description->say(options->description, &described);
         options = &described;
+        beginning->shard = recorder_mine(recorder);
     }
-    if (recorder->sampler.kind != OTEL_SAMPLED_BY || is_asked_for(recorder, options, beginning))
+    if (is_wanted(recorder, options, beginning))
         start_sampled(tracer, options, beginning, span);
     else
         start_dropped(recorder, beginning, span);
@@ -314,7 +325,7 @@ __attribute__((noinline)) static void start_root(struct otel_tracer *tracer,
         start_dropped(recorder, &beginning, span);
         return;
     }
-    const struct beginning kept = beginning; /* so that the other one stays in registers */
+    struct beginning kept = beginning; /* so that the other one stays in registers */
     start_described(tracer, options, &kept, span);
 }
 

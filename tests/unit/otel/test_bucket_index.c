@@ -64,6 +64,17 @@ static void test_bounds_may_be_as_far_apart_as_numbers_are(void **state) {
     assert_finds(bounds, ARRAY_LEN(bounds));
 }
 
+/* Zero has two words, and the least positive numbers begin as one of them does. */
+static void test_zero_is_one_number_beside_the_least_ones(void **state) {
+    const double from_below[] = {-0.0, 5e-324, 1e-323};
+    const double from_above[] = {0.0, 5e-324, 1e-323};
+    const double far_apart[] = {-0.0, 1e-300, 1e-299, DBL_MAX};
+    (void)state;
+    assert_finds(from_below, ARRAY_LEN(from_below));
+    assert_finds(from_above, ARRAY_LEN(from_above));
+    assert_finds(far_apart, ARRAY_LEN(far_apart));
+}
+
 static void test_bounds_may_all_begin_with_the_same_digits(void **state) {
     double bounds[OTEL_MAX_BOUNDS];
     (void)state;
@@ -107,6 +118,7 @@ int main(void) {
         cmocka_unit_test(test_a_value_falls_into_the_first_bucket_that_is_not_below_it),
         cmocka_unit_test(test_bounds_may_be_negative),
         cmocka_unit_test(test_bounds_may_be_as_far_apart_as_numbers_are),
+        cmocka_unit_test(test_zero_is_one_number_beside_the_least_ones),
         cmocka_unit_test(test_bounds_may_all_begin_with_the_same_digits),
         cmocka_unit_test(test_bounds_that_grow_have_a_cell_each),
         cmocka_unit_test(test_random_bounds),

@@ -110,6 +110,34 @@ static void test_a_full_queue_drops_and_counts(void **state) {
     assert_int_equal(losses.n_logs, 0);
 }
 
+/* ---- memory ---- */
+
+static void record_large(struct fixture *fixture) {
+    static char text[3000];
+    struct otel_span span;
+    fixture_start(fixture, &span, NULL);
+    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    otel_span_end(&span, 0);
+}
+
+/* Batches of four spans, each in two blocks of 2 KiB or more: of more than a thread may have at a
+ * time none is lost. */
+static void test_all_blocks_of_what_was_exported_are_used_again(void **state) {
+    const size_t n = 2 * OTEL_MAX_THREAD_BYTES / 2048;
+    struct fixture *fixture = *state;
+    struct otel_losses losses;
+    fixture->exporters[OTEL_TRACES].mode = FIXTURE_TAKES;
+    for (size_t i = 1; i <= n; i++) {
+        record_large(fixture);
+        if (i % 4 == 0)
+            flush(fixture);
+    }
+    otel_sdk_losses(fixture->sdk, &losses);
+    assert_int_equal(losses.n_spans, 0);
+    flush(fixture);
+    assert_int_equal(fixture->exporters[OTEL_TRACES].n_items, n);
+}
+
 /* ---- the ends of threads ---- */
 
 static void test_what_threads_recorded_that_have_ended_is_exported(void **state) {
@@ -206,6 +234,7 @@ int main(void) {
         ON_SDK(test_what_threads_record_is_exported_or_counted_as_dropped),
         ON_SDK(test_figures_are_read_while_threads_record_and_it_turns),
         ON_SDK(test_a_full_queue_drops_and_counts),
+        ON_SDK(test_all_blocks_of_what_was_exported_are_used_again),
         ON_SDK(test_what_threads_recorded_that_have_ended_is_exported),
         ON_SDK(test_too_many_threads_lose_their_spans_and_keep_their_contexts),
         ON_SDK(test_a_span_may_end_on_another_thread),

@@ -109,6 +109,20 @@ static void test_started_spans_are_counted_by_origin_and_sampling(void **state) 
     otel_span_end(&root, 0);
 }
 
+static void test_roots_that_are_dropped_are_counted(void **state) {
+    struct fixture fixture;
+    struct otel_span span;
+    (void)state;
+    fixture_init(&fixture);
+    fixture.settings.sampler.kind = OTEL_ALWAYS_OFF;
+    fixture_open(&fixture);
+    for (int i = 0; i < 3; i++)
+        fixture_start(&fixture, &span, NULL);
+    started(&fixture, "none", "DROP", 3);
+    started(&fixture, "none", "RECORD_AND_SAMPLE", 0);
+    fixture_close(&fixture);
+}
+
 static void live(struct fixture *fixture, int64_t n) {
     is(fixture,
        (struct wanted){.name = "otel.sdk.span.live",
@@ -265,6 +279,7 @@ static void test_a_failed_export_is_counted_by_its_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SDK(test_started_spans_are_counted_by_origin_and_sampling),
+        cmocka_unit_test(test_roots_that_are_dropped_are_counted),
         ON_SDK(test_spans_live_from_start_to_end),
         ON_SDK(test_a_span_without_room_never_lives_and_is_counted),
         cmocka_unit_test(test_a_span_without_room_for_its_bytes_lived_until_its_end),

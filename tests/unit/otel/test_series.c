@@ -254,6 +254,8 @@ static void test_other_series_have_one_of_the_current_context(void **state) {
     struct otel_series *gauge = series_of(instrument_of(metered, "g", OTEL_GAUGE, false));
     const struct otel_context context = span_of(1, OTEL_FLAG_SAMPLED);
     struct otel_attached attached;
+    otel_series_add(counter, 3);
+    otel_series_set_number(gauge, 0.25);
     otel_context_attach(&attached, &context);
     otel_series_add(counter, 5);
     otel_series_set_number(gauge, 0.5);

@@ -95,6 +95,68 @@ static void test_a_span_not_sampled_has_ids_and_takes_nothing(void **state) {
     assert_int_equal(fixture->exporters[OTEL_TRACES].n_exports, 0);
 }
 
+/* On a thread that has no shard yet, then on one that has. */
+static void test_a_child_not_sampled_hands_on_what_its_parent_carries(void **state) {
+    const struct otel_baggage *baggage = (const void *)"never looked at";
+    const struct otel_context remote = {.span = {.trace_id = {{7}},
+                                                 .span_id = {{8}},
+                                                 .flags = OTEL_FLAG_RANDOM | 0x80,
+                                                 .is_remote = true,
+                                                 .trace_state = bytes_str("a=1")},
+                                        .baggage = baggage};
+    for (int i = 0; i < 2; i++) {
+        struct otel_span span;
+        memset(&span, 0xff, sizeof(span));
+        fixture_start(*state, &span, &remote);
+        assert_memory_equal(&span.context.span.trace_id, &remote.span.trace_id, 16);
+        assert_int_equal(span.context.span.flags, OTEL_FLAG_RANDOM);
+        assert_false(span.context.span.is_remote);
+        assert_true(bytes_equal_str(span.context.span.trace_state, "a=1"));
+        assert_ptr_equal(span.context.baggage, baggage);
+    }
+}
+
+static void test_a_span_not_sampled_may_become_its_own_parent(void **state) {
+    const struct otel_baggage *baggage = (const void *)"never looked at";
+    struct otel_span span = {
+        .context = {.span = {{{7}}, {{8}}, .trace_state = bytes_str("a=1")}, .baggage = baggage}};
+    const struct otel_span_context first = span.context.span;
+    for (int i = 0; i < 2; i++)
+        fixture_start(*state, &span, &span.context);
+    assert_memory_equal(&span.context.span.trace_id, &first.trace_id, 16);
+    assert_memory_not_equal(&span.context.span.span_id, &first.span_id, 8);
+    assert_true(bytes_equal_str(span.context.span.trace_state, "a=1"));
+    assert_ptr_equal(span.context.baggage, baggage);
+}
+
+/* A trace state belongs to a trace, baggage does not. */
+static void check_root(struct fixture *fixture, uint8_t flags) {
+    const struct otel_baggage *baggage = (const void *)"never looked at";
+    const struct otel_context no_span = {.span = {.flags = 0xff, .trace_state = bytes_str("a=1")},
+                                         .baggage = baggage};
+    for (int i = 0; i < 2; i++) {
+        struct otel_span span;
+        fixture_start(fixture, &span, &no_span);
+        assert_true(otel_span_context_is_valid(&span.context.span));
+        assert_int_equal(span.context.span.flags, flags);
+        assert_int_equal(span.context.span.trace_state.len, 0);
+        assert_ptr_equal(span.context.baggage, baggage);
+        otel_span_end(&span, 0);
+    }
+}
+
+static void test_a_root_has_the_baggage_it_was_started_with(void **state) {
+    struct fixture fixture;
+    (void)state;
+    for (int is_off = 0; is_off < 2; is_off++) {
+        fixture_init(&fixture);
+        fixture.settings.sampler.kind = is_off ? OTEL_ALWAYS_OFF : OTEL_ALWAYS_ON;
+        fixture_open(&fixture);
+        check_root(&fixture, is_off ? OTEL_FLAG_RANDOM : OTEL_FLAG_RANDOM | OTEL_FLAG_SAMPLED);
+        fixture_close(&fixture);
+    }
+}
+
 static void test_without_a_tracer_the_context_is_the_parents(void **state) {
     const struct otel_context parent = {.span = {{{7}}, {{8}}, .flags = OTEL_FLAG_SAMPLED}};
     const struct otel_span_options options = {.name = bytes_str("x"), .parent = &parent};
@@ -184,6 +246,49 @@ static void test_a_sampler_of_the_programs_own_sees_what_is_said(void **state) {
     assert_int_equal(dropped.context.span.flags, OTEL_FLAG_RANDOM);
     otel_span_end(&sampled, 0);
     fixture_close(&fixture);
+}
+
+enum {
+    MANY_SDKS = 10, /* more than a thread remembers its shards of */
+};
+
+struct distracted {
+    struct fixture own, others[MANY_SDKS];
+    bool is_sampled;
+};
+
+/* Uses so many other SDKs that this thread loses its shard of the one that asks. */
+static bool uses_others(void *user, const struct otel_sampling *sampling) {
+    struct distracted *distracted = user;
+    (void)sampling;
+    for (size_t i = 0; i < MANY_SDKS; i++)
+        fixture_spans(&distracted->others[i], 1);
+    fixture_turn(&distracted->own);
+    return distracted->is_sampled;
+}
+
+static void test_a_sampler_of_the_programs_own_may_use_any_number_of_sdks(void **state) {
+    static struct distracted distracted;
+    struct otel_span span;
+    (void)state;
+    fixture_init(&distracted.own);
+    distracted.own.settings.sampler = (struct otel_sampler){
+        .kind = OTEL_SAMPLED_BY, .is_sampled = uses_others, .user = &distracted};
+    fixture_open(&distracted.own);
+    for (size_t i = 0; i < MANY_SDKS; i++) {
+        fixture_init(&distracted.others[i]);
+        fixture_open(&distracted.others[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        distracted.is_sampled = i;
+        fixture_start(&distracted.own, &span, NULL);
+        assert_int_equal(otel_span_is_recorded(&span), i);
+        otel_span_end(&span, 0);
+    }
+    fixture_span(&distracted.own);
+    for (size_t i = 0; i < MANY_SDKS; i++)
+        fixture_close(&distracted.others[i]);
+    fixture_close(&distracted.own);
 }
 
 /* ---- what is recorded ---- */
@@ -474,10 +579,14 @@ int main(void) {
         ON_SDK(test_the_current_context_is_the_parent_unless_another_is_named),
         ON_SDK(test_a_span_may_become_its_own_parent),
         ON_SDK(test_a_span_not_sampled_has_ids_and_takes_nothing),
+        ON_SDK(test_a_child_not_sampled_hands_on_what_its_parent_carries),
+        ON_SDK(test_a_span_not_sampled_may_become_its_own_parent),
+        cmocka_unit_test(test_a_root_has_the_baggage_it_was_started_with),
         cmocka_unit_test(test_without_a_tracer_the_context_is_the_parents),
         ON_SDK(test_a_description_is_asked_for_once_by_a_span_that_is_sampled),
         cmocka_unit_test(test_a_description_is_not_asked_for_by_a_span_that_is_not_sampled),
         cmocka_unit_test(test_a_sampler_of_the_programs_own_sees_what_is_said),
+        cmocka_unit_test(test_a_sampler_of_the_programs_own_may_use_any_number_of_sdks),
         ON_SDK(test_all_that_was_said_is_in_the_data),
         ON_SDK(test_times_are_the_clocks_where_none_are_given),
         ON_SDK(test_a_span_started_in_the_future_does_not_end_before_that),

@@ -459,6 +459,30 @@ static void test_what_cannot_be_written_is_dropped_and_the_span_is_not(void **st
     assert_sent(*state, &span, "work{a=2;-}--");
 }
 
+static void flush(struct fixture *fixture) {
+    otel_sdk_flush(fixture->sdk, fixture->now_ns);
+    while (!otel_sdk_is_flushed(fixture->sdk))
+        fixture_turn(fixture);
+}
+
+/* Each is begun in a block that is not large enough, of 512 bytes or more. */
+static void test_the_block_that_was_too_small_is_used_again(void **state) {
+    static char text[1000];
+    const size_t n = 2 * OTEL_MAX_THREAD_BYTES / 512;
+    struct fixture *fixture = *state;
+    struct otel_losses losses;
+    fixture->exporters[OTEL_LOGS].mode = FIXTURE_TAKES;
+    for (size_t i = 0; i < n; i++) {
+        const struct otel_log_record record = {.body = otel_text(bytes_of(text, sizeof(text)))};
+        otel_logger_emit(fixture->logger, &record);
+        if (i % 4 == 3)
+            flush(fixture);
+    }
+    otel_sdk_losses(fixture->sdk, &losses);
+    assert_int_equal(losses.n_logs, 0);
+    assert_int_equal(fixture->exporters[OTEL_LOGS].n_items, n);
+}
+
 static void record_large(struct fixture *fixture) {
     static char text[3000];
     struct otel_span span;
@@ -504,12 +528,6 @@ static void test_a_warm_thread_asks_the_heap_for_nothing(void **state) {
 }
 
 /* ---- other threads ---- */
-
-static void flush(struct fixture *fixture) {
-    otel_sdk_flush(fixture->sdk, fixture->now_ns);
-    while (!otel_sdk_is_flushed(fixture->sdk))
-        fixture_turn(fixture);
-}
 
 static void *record_many(void *arg) {
     for (int i = 0; i < 20000; i++) {
@@ -623,6 +641,7 @@ int main(void) {
         ENCODED(test_each_allocation_of_a_prepared_one_may_fail),
         ENCODED(test_a_span_that_cannot_be_written_is_counted_and_takes_no_place),
         ENCODED(test_what_cannot_be_written_is_dropped_and_the_span_is_not),
+        ENCODED(test_the_block_that_was_too_small_is_used_again),
         ENCODED(test_each_allocation_may_fail),
         ENCODED(test_a_warm_thread_asks_the_heap_for_nothing),
         ENCODED(test_what_threads_record_is_exported_or_counted_as_dropped),

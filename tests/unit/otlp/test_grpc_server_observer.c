@@ -15,10 +15,14 @@ static struct otlp_grpc_server *otlp;
 /* The observer, and a look at what the thread's context is when a handler has run. */
 static struct grpc_server_observer spying;
 static atomic_uint n_inside, n_outside;
+static atomic_size_t trace_state_len; /* the longest */
 
 static void spy_left(void *user, struct grpc_call *call, struct grpc_observer_scope *scope) {
     bool is_inside = otel_context_current() == &otlp_grpc_call_span(call)->context;
+    size_t len = otlp_grpc_call_span(call)->context.span.trace_state.len;
     atomic_fetch_add(is_inside ? &n_inside : &n_outside, 1);
+    if (len > atomic_load(&trace_state_len))
+        atomic_store(&trace_state_len, len);
     otlp_grpc_server_observer(otlp)->left(user, call, scope);
 }
 
@@ -28,6 +32,7 @@ static void open_server(void **state) {
     spying.left = spy_left;
     atomic_store(&n_inside, 0);
     atomic_store(&n_outside, 0);
+    atomic_store(&trace_state_len, 0);
     server_setup_observed(state, &spying);
 }
 
@@ -116,6 +121,21 @@ static void test_a_malformed_parent_starts_a_new_trace(void **state) {
     assert_true(otel_span_context_is_valid(&observed.last));
 }
 
+static void test_a_handlers_context_has_the_trace_state(void **state) {
+    struct server_fixture *fixture = *state;
+    struct h2_field fields[RAW_N_FIELDS + 2];
+    struct raw_call *call = server_new_call(fixture);
+    raw_fields(fields, "/test.Probe/Echo");
+    fields[RAW_N_FIELDS] = raw_field("traceparent", PARENT);
+    fields[RAW_N_FIELDS + 1] = raw_field("tracestate", "a=1");
+    raw_start_with(call, &fixture->clients[0], fields, ARRAY_LEN(fields));
+    raw_send_message(call, false, bytes_str("x"));
+    raw_end(call);
+    server_expect(fixture, call, GRPC_OK);
+    assert_int_equal(atomic_load(&trace_state_len), 3);
+}
+
+/* It is put together for the start of the span, and is not there any more when a handler runs. */
 static void test_a_trace_state_in_several_fields_is_one(void **state) {
     struct server_fixture *fixture = *state;
     struct h2_field fields[RAW_N_FIELDS + 3];
@@ -130,6 +150,7 @@ static void test_a_trace_state_in_several_fields_is_one(void **state) {
     server_expect(fixture, call, GRPC_OK);
     observed_spans(&observed);
     assert_string_equal(observed.last_trace_state, "a=1,b=2");
+    assert_int_equal(atomic_load(&trace_state_len), 0);
 }
 
 static void test_an_unknown_method_is_an_error_under_a_common_name(void **state) {
@@ -146,6 +167,14 @@ static void test_an_unknown_method_is_an_error_under_a_common_name(void **state)
     assert_has(metrics,
                "rpc.server.call.duration{error.type=UNIMPLEMENTED,rpc.method=_OTHER,"
                "rpc.status_code=UNIMPLEMENTED,rpc.system.name=grpc} count=1 exemplars=1\n");
+}
+
+static void test_an_unknown_path_is_cut(void **state) {
+    char path[400] = "/", wanted[300];
+    memset(path + 1, 'p', sizeof(path) - 2);
+    call_with(*state, path, (struct h2_field){0});
+    snprintf(wanted, sizeof(wanted), "  rpc.method_original=%.256s\n", path + 1);
+    assert_has(observed_spans(&observed), wanted);
 }
 
 static void test_what_the_caller_did_wrong_is_no_error(void **state) {
@@ -338,8 +367,10 @@ int main(void) {
         TEST(test_the_parent_is_in_the_metadata),
         TEST(test_a_parent_that_is_not_sampled_is_followed),
         TEST(test_a_malformed_parent_starts_a_new_trace),
+        TEST(test_a_handlers_context_has_the_trace_state),
         TEST(test_a_trace_state_in_several_fields_is_one),
         TEST(test_an_unknown_method_is_an_error_under_a_common_name),
+        TEST(test_an_unknown_path_is_cut),
         TEST(test_what_the_caller_did_wrong_is_no_error),
         TEST(test_metadata_never_becomes_an_attribute),
         TEST(test_a_stream_is_one_span_with_its_first_messages),
