@@ -18,8 +18,8 @@ static const struct {
     {SQLITE_AUTH, -EACCES},    {SQLITE_TOOBIG, -EMSGSIZE},
 };
 
-/* What the system said, where SQLite passes that on; else 0. Of a read or a write it may be what was
- * said of something before. */
+/* What the system said, where SQLite passes that on; else 0. Of a read or a write it may be what
+ * was said of something before. */
 static int system_errno(sqlite3 *db, int code) {
     int primary = PRIMARY_CODE(code);
     bool is_of_system = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
