@@ -160,7 +160,7 @@ def secrets_that_others_may_read_are_warned_of(system):
         run("docker", "restart", system.container("grpc-server"))
         system.wait_for_health("grpc-server")
         said = system.logs("grpc-server")
-        for words in ("tokens.yaml can be read by every user here; run: chmod 600",
+        for words in ("other users here can read or change /etc/thermograph/tokens/tokens.yaml; run: chmod 600",
                       "every user of this machine can read the key /run/secrets/server.key"):
             check(words in said, f"the server says: {said}")
     check("every user" not in system.thermograph("sensors"), "it still says so")
