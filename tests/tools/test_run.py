@@ -63,28 +63,31 @@ def test_a_fuzzer_that_breaks_is_a_failure_and_shows_why(driver, monkeypatch, tm
     commands = []
 
     def run(command, **_):
-        commands.append(command)
-        return (77, "AddressSanitizer: heap-buffer-overflow") if "bad" in command[0] else (0, "")
+        commands.append(" ".join(command))
+        return (77, "AddressSanitizer: heap-buffer-overflow") if "fuzz_bad" in commands[-1] else (0, "")
 
     monkeypatch.setattr(driver, "ROOT", tmp_path)
     monkeypatch.setattr(driver, "run", run)
     assert str(driver.fuzz("build-fuzz", 3)) == "1 passed, 1 failed"
     assert "heap-buffer-overflow" in capsys.readouterr().out
-    assert all("-max_total_time=3" in command for command in commands if "tests/fuzz" in command[0])
+    assert len(commands) == 2 and all("-max_total_time=3" in command for command in commands)
 
 
-def stage_with(driver, *needs):
-    tally = driver.Tally()
-    tally.passed = 1
-    return driver.Stage(lambda repeat: tally, *needs)
+def stage_with(driver, *needs, **more):
+    def run(_):
+        tally = driver.Tally()
+        tally.passed = 1
+        return tally
+    return driver.Stage(run, *needs, **more)
 
 
 def test_what_cannot_be_built_is_a_failure_and_its_tests_do_not_run(driver, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(driver, "ROOT", tmp_path)
     monkeypatch.setattr(driver, "run", lambda command, **_: (1, "no clang"))
-    stage = stage_with(driver, (driver.compile_in, "build-fuzz", "fuzzers"))
-    assert str(driver.finish("fuzz", stage, driver.begin([stage]), 1)) == "0 passed, 1 failed"
-    assert "no clang" in capsys.readouterr().out
+    for behind in (False, True):
+        stage = stage_with(driver, (driver.compile_in, "build-fuzz", "fuzzers"), behind=behind)
+        assert str(driver.run_stages({"fuzz": stage}, 1)["fuzz"]) == "0 passed, 1 failed"
+        assert "no clang" in capsys.readouterr().out
 
 
 def test_what_several_stages_need_is_made_once_and_in_their_order(driver):
@@ -96,23 +99,26 @@ def test_what_several_stages_need_is_made_once_and_in_their_order(driver):
     def second():
         made.append("second")
 
-    stages = [stage_with(driver, (first,)), stage_with(driver, (first,), (second,)), stage_with(driver)]
-    begun = driver.begin(stages)
-    assert [str(driver.finish("a", stage, begun, 1)) for stage in stages] == ["1 passed, 0 failed"] * 3
+    stages = {"a": stage_with(driver, (first,)), "b": stage_with(driver, (first,), (second,), behind=True),
+              "c": stage_with(driver)}
+    assert [str(tally) for tally in driver.run_stages(stages, 1).values()] == ["1 passed, 0 failed"] * 3
     assert made == ["first", "second"]
 
 
-def test_a_stage_does_not_wait_for_what_only_later_ones_need(driver):
-    go_on, made = threading.Event(), threading.Event()
+def test_a_stage_does_not_wait_for_what_only_others_need_or_for_those_behind_it(driver):
+    order = []
+    go_on = threading.Event()
 
     def slow():
         go_on.wait(10)
-        made.set()
+        order.append("made")
 
-    early, late = stage_with(driver), stage_with(driver, (slow,))
-    begun = driver.begin([early, late])
-    driver.finish("early", early, begun, 1)
-    assert not made.is_set()
-    go_on.set()
-    driver.finish("late", late, begun, 1)
-    assert made.is_set()
+    def run(name):
+        order.append(name)
+        go_on.set()
+        return driver.Tally()
+
+    stages = {"behind": driver.Stage(lambda _: run("behind"), (slow,), behind=True),
+              "before": driver.Stage(lambda _: run("before"))}
+    driver.run_stages(stages, 1)
+    assert order == ["before", "made", "behind"]
