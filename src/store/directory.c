@@ -21,9 +21,18 @@ struct contents {
     bool has_others, has_store;
 };
 
+/*
+ * The rollback journal is there in the very first start only, before SQLite is told to write ahead,
+ * and a power cut may leave it without its database. A file that was written ahead and lies there
+ * alone (store.sqlite-wal) is of a database that was lost: it does not count.
+ */
+static bool is_of_database(const char *name) {
+    return strcmp(name, "store.sqlite") == 0 || strcmp(name, "store.sqlite-journal") == 0;
+}
+
 static bool is_of_store(const char *name) {
     uint64_t base, number;
-    return strcmp(name, "store.sqlite") == 0 || journal_name_parse(name, &base) ||
+    return is_of_database(name) || journal_name_parse(name, &base) ||
            journal_name_is_spare(name, &number);
 }
 

@@ -78,8 +78,8 @@ static void test_the_files_of_others_are_told_from_a_store(void **state) {
     /* in this order: what a file system has made, what is hidden, what a start leaves first */
     static const char *const nobodys[] = {"lost+found", ".trash", "lock"};
     static const char *const others[] = {"main.c", "journal-notes", "store.sqlite-wal"};
-    static const char *const ours[] = {"store.sqlite", "journal-0000000000001000",
-                                       "journal-spare-7"};
+    static const char *const ours[] = {"store.sqlite", "store.sqlite-journal",
+                                       "journal-0000000000001000", "journal-spare-7"};
     assert_false(is_foreign());
     for (size_t i = 0; i < ARRAY_LEN(nobodys); i++) {
         put_file(nobodys[i], "", 0);
