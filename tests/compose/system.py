@@ -188,6 +188,10 @@ class System:
         listed = self.thermograph("sensors", pattern, "--output=json").splitlines()
         return sum(json.loads(line)["count"] for line in listed)
 
+    def wait_for_more_readings(self, n, pattern="*"):
+        wanted = self.n_readings(pattern) + n
+        until(f"{n} more readings", 60, lambda: self.n_readings(pattern) >= wanted)
+
     def left(self):
         """What is there of this system, whatever it is."""
         found = []

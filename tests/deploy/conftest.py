@@ -15,12 +15,7 @@ sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/deploy")]
 import deployed as system  # noqa: E402
 import observed  # noqa: E402
 import program  # noqa: E402
-
-
-def need_peers(*names):
-    missing = [name for name in names if not (program.PEERS / name).exists()]
-    if missing:
-        pytest.skip(f"missing (tools/install-peers {' '.join(missing)})")
+from peers import need_peers  # noqa: E402
 
 
 @pytest.fixture(scope="session")

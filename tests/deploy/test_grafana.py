@@ -15,10 +15,10 @@ import grpc
 import pytest
 
 import program
-from conftest import need_peers
 from dashboards import DASHBOARDS, with_all
 from deployed import DEPLOY
 from observed import Peer, free_ports, until
+from peers import need_peers
 
 PASSWORD = "for-this-test-alone"
 THROUGH = "/api/datasources/proxy/uid"

@@ -16,6 +16,7 @@ from grpc_tools import protoc
 
 import program
 from observed import NAMES, Observed
+from peers import need_peers
 
 PROTO = program.ROOT / "proto"
 STUBS = pathlib.Path(tempfile.mkdtemp(prefix="thermograph-stubs-"))
@@ -156,13 +157,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if PEERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.peers)
-
-
-def need_peers(*names):
-    """Tests that need programs of others are skipped, by name, where these cannot be built."""
-    missing = [name for name in names if not (program.PEERS / name).exists()]
-    if missing:
-        pytest.skip(f"missing (tools/install-peers {' '.join(missing)})")
 
 
 @pytest.fixture(scope="session")

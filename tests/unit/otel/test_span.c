@@ -25,21 +25,30 @@ static void test_a_root_has_new_random_ids(void **state) {
     otel_span_end(&b, 0);
 }
 
+/* Of another process, with all that a context may carry. */
+static struct otel_context remote_context(uint8_t flags) {
+    return (struct otel_context){.span = {.trace_id = {{7}},
+                                          .span_id = {{8}},
+                                          .flags = flags,
+                                          .is_remote = true,
+                                          .trace_state = bytes_str("a=1")},
+                                 .baggage = (const void *)"never looked at"};
+}
+
+static void assert_hands_on(const struct otel_context *child, const struct otel_context *parent,
+                            uint8_t flags) {
+    assert_memory_equal(&child->span.trace_id, &parent->span.trace_id, 16);
+    assert_int_equal(child->span.flags, flags);
+    assert_false(child->span.is_remote);
+    assert_true(bytes_equal_str(child->span.trace_state, "a=1"));
+    assert_ptr_equal(child->baggage, parent->baggage);
+}
+
 static void test_a_child_is_in_its_parents_trace(void **state) {
-    const struct otel_baggage *baggage = (const void *)"never looked at";
-    const struct otel_context remote = {.span = {.trace_id = {{7}},
-                                                 .span_id = {{8}},
-                                                 .flags = OTEL_FLAG_SAMPLED | 0x80,
-                                                 .is_remote = true,
-                                                 .trace_state = bytes_str("a=1")},
-                                        .baggage = baggage};
+    const struct otel_context remote = remote_context(OTEL_FLAG_SAMPLED | 0x80);
     struct otel_span span;
     fixture_start(*state, &span, &remote);
-    assert_memory_equal(&span.context.span.trace_id, &remote.span.trace_id, 16);
-    assert_int_equal(span.context.span.flags, OTEL_FLAG_SAMPLED);
-    assert_false(span.context.span.is_remote);
-    assert_true(bytes_equal_str(span.context.span.trace_state, "a=1"));
-    assert_ptr_equal(span.context.baggage, baggage);
+    assert_hands_on(&span.context, &remote, OTEL_FLAG_SAMPLED);
     otel_span_end(&span, 0);
     const struct otel_span_data *data = fixture_span(*state);
     assert_memory_equal(&data->parent, &remote.span.span_id, 8);
@@ -97,22 +106,12 @@ static void test_a_span_not_sampled_has_ids_and_takes_nothing(void **state) {
 
 /* On a thread that has no shard yet, then on one that has. */
 static void test_a_child_not_sampled_hands_on_what_its_parent_carries(void **state) {
-    const struct otel_baggage *baggage = (const void *)"never looked at";
-    const struct otel_context remote = {.span = {.trace_id = {{7}},
-                                                 .span_id = {{8}},
-                                                 .flags = OTEL_FLAG_RANDOM | 0x80,
-                                                 .is_remote = true,
-                                                 .trace_state = bytes_str("a=1")},
-                                        .baggage = baggage};
+    const struct otel_context remote = remote_context(OTEL_FLAG_RANDOM | 0x80);
     for (int i = 0; i < 2; i++) {
         struct otel_span span;
         memset(&span, 0xff, sizeof(span));
         fixture_start(*state, &span, &remote);
-        assert_memory_equal(&span.context.span.trace_id, &remote.span.trace_id, 16);
-        assert_int_equal(span.context.span.flags, OTEL_FLAG_RANDOM);
-        assert_false(span.context.span.is_remote);
-        assert_true(bytes_equal_str(span.context.span.trace_state, "a=1"));
-        assert_ptr_equal(span.context.baggage, baggage);
+        assert_hands_on(&span.context, &remote, OTEL_FLAG_RANDOM);
     }
 }
 

@@ -227,13 +227,18 @@ static void test_a_span_that_lives_for_ever_takes_no_memory_for_ever(void **stat
                      strlen("work{progress=;}") + 49999 % sizeof(text));
 }
 
+static void start_with_large(struct fixture *fixture, struct otel_span *span, char *text,
+                             size_t len) {
+    memset(text, 'x', len);
+    fixture_start(fixture, span, NULL);
+    otel_span_set(span, "large", otel_text(bytes_of(text, len)));
+}
+
 /* Over one block after the other, and larger than any. */
 static void test_what_is_larger_than_a_block_is_written_whole(void **state) {
     static char text[100000];
     struct otel_span span;
-    memset(text, 'x', sizeof(text));
-    fixture_start(*state, &span, NULL);
-    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    start_with_large(*state, &span, text, sizeof(text));
     for (int i = 0; i < 100; i++)
         otel_span_event(&span, "an event of usual length", 0, NULL, 0);
     otel_span_end(&span, 0);
@@ -246,9 +251,7 @@ static void test_what_is_larger_than_a_block_is_written_whole(void **state) {
 static void test_what_nearly_fills_the_largest_block_is_written_whole(void **state) {
     static char text[5 << 20];
     struct otel_span span;
-    memset(text, 'x', sizeof(text));
-    fixture_start(*state, &span, NULL);
-    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    start_with_large(*state, &span, text, sizeof(text));
     otel_span_set(&span, "small", otel_integer(1));
     otel_span_end(&span, 0);
     assert_int_equal(sent(*state, OTEL_TRACES).len, strlen("work{large=;small=1;}") + sizeof(text));
@@ -258,9 +261,7 @@ static void
 test_what_is_larger_than_the_largest_block_is_dropped_and_the_span_is_not(void **state) {
     static char text[9 << 20];
     struct otel_span span;
-    memset(text, 'x', sizeof(text));
-    fixture_start(*state, &span, NULL);
-    otel_span_set(&span, "large", otel_text(bytes_of(text, sizeof(text))));
+    start_with_large(*state, &span, text, sizeof(text));
     otel_span_set(&span, "small", otel_integer(1));
     assert_sent(*state, &span, "work{small=1;-}");
 }

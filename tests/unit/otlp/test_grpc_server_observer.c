@@ -72,6 +72,28 @@ static struct raw_call *call_with(struct server_fixture *fixture, const char *pa
     return call;
 }
 
+/* A call in a trace with a state, in as many fields as there are `states`; not ended. */
+static struct raw_call *traced_call(struct server_fixture *fixture, const char *path,
+                                    const char *const *states, size_t n) {
+    struct h2_field fields[RAW_N_FIELDS + 3];
+    struct raw_call *call = server_new_call(fixture);
+    assert_true(RAW_N_FIELDS + 1 + n <= ARRAY_LEN(fields));
+    raw_fields(fields, path);
+    fields[RAW_N_FIELDS] = raw_field("traceparent", PARENT);
+    for (size_t i = 0; i < n; i++)
+        fields[RAW_N_FIELDS + 1 + i] = raw_field("tracestate", states[i]);
+    raw_start_with(call, &fixture->clients[0], fields, RAW_N_FIELDS + 1 + n);
+    return call;
+}
+
+static void expect_traced_echo(struct server_fixture *fixture, const char *const *states,
+                               size_t n) {
+    struct raw_call *call = traced_call(fixture, "/test.Probe/Echo", states, n);
+    raw_send_message(call, false, bytes_str("x"));
+    raw_end(call);
+    server_expect(fixture, call, GRPC_OK);
+}
+
 static void assert_trace_id(const char *wanted) {
     char text[33];
     otel_trace_id_format(&observed.last.trace_id, text);
@@ -122,32 +144,13 @@ static void test_a_malformed_parent_starts_a_new_trace(void **state) {
 }
 
 static void test_a_handlers_context_has_the_trace_state(void **state) {
-    struct server_fixture *fixture = *state;
-    struct h2_field fields[RAW_N_FIELDS + 2];
-    struct raw_call *call = server_new_call(fixture);
-    raw_fields(fields, "/test.Probe/Echo");
-    fields[RAW_N_FIELDS] = raw_field("traceparent", PARENT);
-    fields[RAW_N_FIELDS + 1] = raw_field("tracestate", "a=1");
-    raw_start_with(call, &fixture->clients[0], fields, ARRAY_LEN(fields));
-    raw_send_message(call, false, bytes_str("x"));
-    raw_end(call);
-    server_expect(fixture, call, GRPC_OK);
+    expect_traced_echo(*state, (const char *const[]){"a=1"}, 1);
     assert_int_equal(atomic_load(&trace_state_len), 3);
 }
 
 /* It is put together for the start of the span, and is not there any more when a handler runs. */
 static void test_a_trace_state_in_several_fields_is_one(void **state) {
-    struct server_fixture *fixture = *state;
-    struct h2_field fields[RAW_N_FIELDS + 3];
-    struct raw_call *call = server_new_call(fixture);
-    raw_fields(fields, "/test.Probe/Echo");
-    fields[RAW_N_FIELDS] = raw_field("traceparent", PARENT);
-    fields[RAW_N_FIELDS + 1] = raw_field("tracestate", "a=1");
-    fields[RAW_N_FIELDS + 2] = raw_field("tracestate", "b=2");
-    raw_start_with(call, &fixture->clients[0], fields, ARRAY_LEN(fields));
-    raw_send_message(call, false, bytes_str("x"));
-    raw_end(call);
-    server_expect(fixture, call, GRPC_OK);
+    expect_traced_echo(*state, (const char *const[]){"a=1", "b=2"}, 2);
     observed_spans(&observed);
     assert_string_equal(observed.last_trace_state, "a=1,b=2");
     assert_int_equal(atomic_load(&trace_state_len), 0);
@@ -266,12 +269,8 @@ static void check_kept(struct grpc_call *call) {
 
 static void test_a_span_can_be_linked_to_after_its_call(void **state) {
     struct server_fixture *fixture = *state;
-    struct h2_field fields[RAW_N_FIELDS + 2];
-    struct raw_call *call = server_new_call(fixture);
-    raw_fields(fields, "/test.Probe/Kept");
-    fields[RAW_N_FIELDS] = raw_field("traceparent", PARENT);
-    fields[RAW_N_FIELDS + 1] = raw_field("tracestate", "a=1");
-    raw_start_with(call, &fixture->clients[0], fields, ARRAY_LEN(fields));
+    struct raw_call *call =
+        traced_call(fixture, "/test.Probe/Kept", (const char *const[]){"a=1"}, 1);
     struct record *record = server_record(fixture, 0);
     raw_reset(call, H2_CANCEL);
     server_until(fixture, atomic_load(&record->n_ended) == 1);
